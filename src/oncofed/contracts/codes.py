@@ -42,4 +42,15 @@ WAREHOUSE = {
     "disk-full": Code(6, "no space is left on the device", "Free space; what stood before is untouched."),
 }
 
-CODES: dict[str, Code] = QUERY | WAREHOUSE
+TRUST = {
+    "key-invalid": Code(5, "a key is not what a key must be", "Restore the key file from a backup."),
+    "key-unknown": Code(5, "the signer's key is not known here", "Enrol the node, or check which hub answers."),
+    "key-rotation-invalid": Code(5, "the hub's new key is not signed by its old one", "Ask the hub's operator."),
+    "signature-missing": Code(5, "the message carries no usable signature", "Check for a proxy that removes headers."),
+    "signature-invalid": Code(5, "the signature does not hold", "Check for a proxy that changes messages."),
+    "digest-mismatch": Code(5, "the body is not what was signed", "Check for a proxy that changes bodies."),
+    "clock-off": Code(3, "the clocks differ by more than five minutes", "Set this machine's clock (NTP) and try again."),
+    "replayed": Code(3, "this signed message was sent before", "Send a new one."),
+}
+
+CODES: dict[str, Code] = QUERY | WAREHOUSE | TRUST
