@@ -53,4 +53,35 @@ TRUST = {
     "replayed": Code(3, "this signed message was sent before", "Send a new one."),
 }
 
-CODES: dict[str, Code] = QUERY | WAREHOUSE | TRUST
+CLIENT = {
+    "package-missing": Code(6, "a Python package is missing", "Install the extra that is named, with pip."),
+    "code-unknown": Code(2, "no such error code", "Run `oncofed explain` for the list."),
+    "hub-unknown": Code(2, "no hub is chosen", "Run `oncofed login URL`, or set ONCOFED_HUB."),
+    "hub-silent": Code(4, "the hub does not answer", "Check the address and the network, then try again."),
+    "reply-unreadable": Code(5, "the hub's reply cannot be read", "Check that the address is that of an oncofed hub."),
+    "credentials-unreadable": Code(5, "the stored sign-in cannot be read", "Run `oncofed login URL` again."),
+    "login-expired": Code(3, "the sign-in was not confirmed in time", "Run `oncofed login` again."),
+    "login-denied": Code(3, "the sign-in was declined", "Run `oncofed login` again if that was not meant."),
+}
+
+SEARCH = {
+    "sign-in-required": Code(3, "this needs a person who has signed in", "Sign in, or run `oncofed login URL`."),
+    "request-invalid": Code(2, "the request is not of the form the API describes", "See /api/v1/docs."),
+    "ask-unknown": Code(2, "no such question of yours", "Ask it again."),
+    "search-unknown": Code(2, "no such saved search", "Look at your list of saved searches."),
+    "dataset-unknown": Code(2, "no such dataset in the catalogue", "Look at the list of datasets."),
+    "dataset-withdrawn": Code(3, "the dataset is no longer published", "Choose another dataset."),
+    "dataset-elsewhere": Code(3, "another node published this dataset first", "Publish under another identifier."),
+    "release-changed": Code(3, "a published release does not change", "Publish the new data as a new release."),
+    "release-withdrawn": Code(3, "the release was withdrawn before the answer came", "Ask again."),
+    "nothing-to-ask": Code(3, "no published dataset can be asked this", "Remove a criterion, or choose other datasets."),
+    "no-answer": Code(4, "the node did not answer in time", "Ask again later."),
+    "node-offline": Code(4, "the node is offline", "Ask again later."),
+    "task-withdrawn": Code(3, "the question was withdrawn before it was answered", "Ask again."),
+    "answer-malformed": Code(5, "the answer is not of the type asked for", "Update the node's software."),
+    "answer-not-asked": Code(5, "the answer is about releases that were not asked", "Update the node's software."),
+    "answer-out-of-range": Code(5, "the answer holds cells or numbers that cannot be", "Update the node's software."),
+    "answer-unprotected": Code(5, "the answer would show protected data exactly", "Update the node's software."),
+}
+
+CODES: dict[str, Code] = QUERY | WAREHOUSE | TRUST | CLIENT | SEARCH

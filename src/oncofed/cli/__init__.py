@@ -1,0 +1,1 @@
+"""The command `oncofed`: one module a noun, imported when it is used."""
