@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from oncofed import __version__
-from oncofed.contracts.errors import OncofedError, QueryError
+from oncofed.contracts.errors import OncofedError
 
 
 class Noun(NamedTuple):
@@ -92,11 +92,8 @@ def _oncofed(
 
 
 def message(error: OncofedError) -> str:
-    """What a person reads when a command fails: what happened, where, and what to do next."""
-    lines = [f"Error: {error}"]
-    if isinstance(error, QueryError) and error.position is not None and error.text:
-        width = max(1, error.position.end - error.position.start)
-        lines += [f"  {error.text}", "  " + " " * error.position.start + "^" * width]
+    """What a person reads when a command fails: what happened, what to do next, and where in the query."""
+    lines = [f"Error: {error}", *getattr(error, "__notes__", ())]
     lines.append(f"More: oncofed explain {error.code}")
     return "\n".join(lines)
 

@@ -58,6 +58,7 @@ CLIENT = {
     "code-unknown": Code(2, "no such error code", "Run `oncofed explain` for the list."),
     "hub-unknown": Code(2, "no hub is chosen", "Run `oncofed login URL`, or set ONCOFED_HUB."),
     "hub-silent": Code(4, "the hub does not answer", "Check the address and the network, then try again."),
+    "hub-refused": Code(3, "the hub refused for a reason newer than this program", "Update oncofed."),
     "reply-unreadable": Code(5, "the hub's reply cannot be read", "Check that the address is that of an oncofed hub."),
     "credentials-unreadable": Code(5, "the stored sign-in cannot be read", "Run `oncofed login URL` again."),
     "login-expired": Code(3, "the sign-in was not confirmed in time", "Run `oncofed login` again."),
