@@ -1,7 +1,7 @@
 """HTTP message signatures (RFC 9421) in one closed profile, with Content-Digest (RFC 9530, SHA-256).
 
 A request covers ``@method``, ``@path`` and ``content-digest``; a reply covers ``@status`` and ``content-digest`` and
-repeats the request's nonce, which binds it to that request. Parameters, in this order: created, nonce, keyid, alg, tag.
+repeats the request's nonce, which binds it to that request. Parameters, in this order: created, keyid, alg, nonce, tag.
 Anything else in the header is refused: one label, one algorithm, no options to confuse.
 """
 
@@ -21,8 +21,8 @@ _LABEL = "oncofed"
 _REQUEST = ("@method", "@path", "content-digest")
 _RESPONSE = ("@status", "content-digest")
 _PARAMETERS = re.compile(
-    r"(?P<covered>\([^)]*\));created=(?P<created>[0-9]{1,12});nonce=\"(?P<nonce>[A-Za-z0-9_-]{16,86})\""
-    r";keyid=\"(?P<keyid>[A-Za-z0-9_-]{1,86})\";alg=\"ed25519\";tag=\"(?P<tag>[a-z-]{1,32})\""
+    r"(?P<covered>\([^)]*\));created=(?P<created>[0-9]{1,12});keyid=\"(?P<keyid>[A-Za-z0-9_-]{1,86})\""
+    r";alg=\"ed25519\";nonce=\"(?P<nonce>[A-Za-z0-9_-]{16,86})\";tag=\"(?P<tag>[a-z-]{1,32})\""
 )
 _SIGNATURE = re.compile(rf"{_LABEL}=:(?P<signature>[A-Za-z0-9+/]{{86}}==):")
 
@@ -43,7 +43,7 @@ def content_digest(body: bytes) -> str:
 def sign_request(
     key: SigningKey, *, keyid: str, target: tuple[str, str], body: bytes, created: int, nonce: str
 ) -> dict[str, str]:
-    """Headers that sign a request; ``target`` is method and path, ``created`` in seconds since 1970, ``nonce`` fresh."""
+    """Headers that sign a request; ``target``: method and path; ``created``: seconds since 1970; ``nonce`` fresh."""
     values = (target[0], target[1], content_digest(body))
     return _sign(key, _REQUEST, values, _parameters(_REQUEST, Signed(keyid, nonce, created), "oncofed-request"))
 
@@ -95,21 +95,19 @@ class SeenNonces:
 
     def accept(self, signed: Signed, now: float) -> None:
         """Take note of a verified message; ``Refused(replayed)`` if its nonce was here before."""
+        while self._seen and self._seen[oldest := next(iter(self._seen))] < now:  # they stand in order of arrival
+            del self._seen[oldest]
         nonce = f"{signed.keyid} {signed.nonce}"
         if nonce in self._seen:
             raise Refused("replayed")
-        for old, until in list(self._seen.items()):  # in order of arrival: the oldest stand first
-            if until >= now:
-                break
-            del self._seen[old]
         self._seen[nonce] = now + 2 * TOLERANCE_SECONDS
 
 
 def _parameters(covered: tuple[str, ...], signed: Signed, tag: str) -> str:
     components = " ".join(f'"{name}"' for name in covered)
     return (
-        f'({components});created={signed.created};nonce="{signed.nonce}";keyid="{signed.keyid}"'
-        f';alg="ed25519";tag="{tag}"'
+        f'({components});created={signed.created};keyid="{signed.keyid}"'
+        f';alg="ed25519";nonce="{signed.nonce}";tag="{tag}"'
     )
 
 

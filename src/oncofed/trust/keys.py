@@ -66,7 +66,7 @@ class SigningKey:
 
 
 def verify(public: str, message: bytes, signature: str) -> bool:
-    """Whether ``signature`` over ``message`` is by the holder of ``public``; malformed texts are False, never an error."""
+    """Whether ``signature`` over ``message`` is by the holder of ``public``; malformed texts are False."""
     try:
         Ed25519PublicKey.from_public_bytes(decode(public)).verify(decode(signature), message)
     except (InvalidSignature, ValueError):
@@ -86,7 +86,7 @@ def rotate(old: SigningKey, new: str) -> KeyRotation:
 def follow_rotations(pinned: str, rotations: Iterable[KeyRotation]) -> str:
     """The newest key that an unbroken chain of rotations leads to from ``pinned`` (itself, if none starts there).
 
-    ``Corrupt(key-rotation-invalid)`` if a link of that chain is not signed by its old key, or the chain runs in a circle.
+    ``Corrupt(key-rotation-invalid)`` if a link of that chain is not signed by its old key, or it runs in a circle.
     """
     successors = {rotation.old: rotation for rotation in rotations}
     current, seen = pinned, {pinned}

@@ -4,14 +4,31 @@ HMAC-SHA-256 (RFC 2104) under a key derived per kind from the node's secret, cut
 can recompute or link them; with it, the same identifier always gives the same pseudonym, over all loads of the node.
 """
 
+import hashlib
 import hmac
 from collections.abc import Iterable
 
 _STANDARD_ROOT = "1.2.840.10008."
 """UIDs registered by the DICOM standard itself (PS3.6 annex A): names of kinds, not of anyone's objects."""
 
-_UUID_MASK = ~((0xF << 76) | (0x3 << 62))
+_UUID_MASK = (1 << 128) - 1 - ((0xF << 76) | (0x3 << 62))
 _UUID_VERSION_8 = (0x8 << 76) | (0x2 << 62)
+
+
+class _Mac:
+    """HMAC-SHA-256 under one key with both key blocks hashed beforehand: a third of the time of ``hmac.digest``."""
+
+    def __init__(self, secret: bytes, kind: bytes) -> None:
+        block = hmac.digest(secret, b"oncofed-pseudonym/1/" + kind, "sha256").ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def digest(self, message: bytes) -> bytes:
+        inner = self._inner.copy()
+        inner.update(message)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 class Pseudonyms:
@@ -20,8 +37,8 @@ class Pseudonyms:
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 32:
             raise ValueError("the secret needs at least 32 bytes")
-        self._patient_key = hmac.digest(secret, b"oncofed-pseudonym/1/patient", "sha256")
-        self._uid_key = hmac.digest(secret, b"oncofed-pseudonym/1/uid", "sha256")
+        self._patient = _Mac(secret, b"patient")
+        self._uid = _Mac(secret, b"uid")
 
     def patient(self, patient_id: str, issuer: str = "") -> str:
         """32 hexadecimal digits for a Patient ID within its issuer; "" stays ""."""
@@ -30,22 +47,30 @@ class Pseudonyms:
             return ""
         authority = issuer.strip(" \0").encode()
         framed = len(authority).to_bytes(4, "big") + authority + identifier
-        return hmac.digest(self._patient_key, framed, "sha256")[:16].hex()
+        return self._patient.digest(framed)[:16].hex()
 
     def patients(self, patient_ids: Iterable[str], issuer: str = "") -> list[str]:
         """``patient`` of each, in order; each distinct one is computed once."""
-        known: dict[str, str] = {}
-        return [known[one] if one in known else known.setdefault(one, self.patient(one, issuer)) for one in patient_ids]
+        given = list(patient_ids)
+        known = {one: self.patient(one, issuer) for one in dict.fromkeys(given)}
+        return [known[one] for one in given]
 
     def uid(self, uid: str) -> str:
-        """A UID below 2.25 (PS3.5 B.2, a version 8 UUID of RFC 9562); "" and the standard's own UIDs stay as they are."""
-        text = uid.strip(" \0")
-        if not text or text.startswith(_STANDARD_ROOT):
-            return text
-        number = int.from_bytes(hmac.digest(self._uid_key, text.encode(), "sha256")[:16], "big")
-        return f"2.25.{number & _UUID_MASK | _UUID_VERSION_8}"
+        """A UID below 2.25 (PS3.5 B.2, a version 8 UUID of RFC 9562); "" and the standard's own UIDs stay."""
+        return self.uids((uid,))[0]
 
     def uids(self, uids: Iterable[str]) -> list[str]:
         """``uid`` of each, in order; each distinct one is computed once."""
         known: dict[str, str] = {}
-        return [known[one] if one in known else known.setdefault(one, self.uid(one)) for one in uids]
+        digest, to_number = self._uid.digest, int.from_bytes
+        given = list(uids)
+        for one in given:
+            if one in known:
+                continue
+            text = one.strip(" \0")
+            if not text or text.startswith(_STANDARD_ROOT):
+                known[one] = text
+                continue
+            number = to_number(digest(text.encode())[:16])
+            known[one] = "2.25." + str(number & _UUID_MASK | _UUID_VERSION_8)
+        return [known[one] for one in given]
