@@ -30,13 +30,22 @@ class Finding(NamedTuple):
 
 @app.command()
 def doctor(
-    url: Annotated[str | None, typer.Option("--hub", help="The hub's address; else the one signed in to.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--hub", help="The hub's address; else the one signed in to."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check this computer and its way to the hub; ends with status 6 if something must be repaired."""
     findings = [*_installation(), _file_of_sign_ins(), *_hub(url)]
     if as_json:
-        typer.echo(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=1))
+        typer.echo(
+            json.dumps(
+                [finding._asdict() for finding in findings],
+                ensure_ascii=False,
+                indent=1,
+            )
+        )
     else:
         for finding in findings:
             mark = {True: "ok  ", False: "FAIL", None: "-   "}[finding.good]
@@ -50,15 +59,23 @@ def _installation() -> Iterator[Finding]:
     yield Finding("oncofed", True, f"{__version__} on Python {python}")
     for extra, package in EXTRAS.items():
         there = importlib.util.find_spec(package) is not None
-        yield Finding(f"extra [{extra}]", True if there else None, "installed" if there else "not installed")
+        yield Finding(
+            f"extra [{extra}]",
+            True if there else None,
+            "installed" if there else "not installed",
+        )
 
 
 def _file_of_sign_ins() -> Finding:
     path = data_directory() / FILE_NAME
     if not path.exists():
-        return Finding("sign-ins", None, f"none stored; `oncofed login URL` makes {path}")
+        return Finding(
+            "sign-ins", None, f"none stored; `oncofed login URL` makes {path}"
+        )
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return Finding("sign-ins", False, f"others can read {path}; run `chmod 600 {path}`")
+        return Finding(
+            "sign-ins", False, f"others can read {path}; run `chmod 600 {path}`"
+        )
     return Finding("sign-ins", True, f"{path}, readable by you only")
 
 
@@ -69,12 +86,18 @@ def _hub(url: str | None) -> Iterator[Finding]:
         yield Finding("hub", None, "none chosen; `oncofed login URL` signs in to one")
         return
     with connect(url) as hub:
-        yield _checked("hub", lambda: f"{address} serves {hub.figures()['datasets']} datasets")
+        yield _checked(
+            "hub", lambda: f"{address} serves {hub.figures()['datasets']} datasets"
+        )
         yield _checked("sign-in", lambda: _person(hub.whoami()))
 
 
 def _person(person: dict[str, object]) -> str:
-    return f"as {person['name']}" if person["signed_in"] else "not signed in: answers come from the cubes only"
+    return (
+        f"as {person['name']}"
+        if person["signed_in"]
+        else "not signed in: answers come from the cubes only"
+    )
 
 
 def _checked(name: str, look: Callable[[], str]) -> Finding:

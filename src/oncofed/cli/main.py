@@ -25,13 +25,20 @@ class Noun(NamedTuple):
 
 
 NOUNS: dict[str, Noun] = {
-    "search": Noun("oncofed.cli.search:app", "Count the patients that match a query, across all hospitals."),
+    "search": Noun(
+        "oncofed.cli.search:app",
+        "Count the patients that match a query, across all hospitals.",
+    ),
     "login": Noun("oncofed.cli.login:app", "Sign this computer in to a hub."),
     "node": Noun("oncofed.cli.node:app", "Run a hospital's node.", "node"),
     "hub": Noun("oncofed.cli.hub:app", "Run a hub.", "hub"),
     "bench": Noun("oncofed.cli.bench:app", "Measure oncofed on this machine.", "all"),
-    "explain": Noun("oncofed.cli.explain:app", "Say what an error code means and what to do."),
-    "doctor": Noun("oncofed.cli.doctor:app", "Check this computer and its way to the hub."),
+    "explain": Noun(
+        "oncofed.cli.explain:app", "Say what an error code means and what to do."
+    ),
+    "doctor": Noun(
+        "oncofed.cli.doctor:app", "Check this computer and its way to the hub."
+    ),
 }
 
 
@@ -42,11 +49,13 @@ class LazyNoun(TyperCommand):
         super().__init__(name, help=noun.about, add_help_option=False)
         self.noun = noun
 
-    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:  # noqa: ANN401
+    def make_context(
+        self, info_name: Any, args: Any, parent: Any = None, **extra: Any
+    ) -> Any:
         """Become the real command (typer keeps the types of these arguments private)."""
         return self.load().make_context(info_name, args, parent=parent, **extra)
 
-    def load(self) -> Any:  # noqa: ANN401
+    def load(self) -> Any:
         """The noun's own command or group; `package-missing` when an extra is not installed."""
         module, _, attribute = self.noun.target.partition(":")
         try:
@@ -55,7 +64,10 @@ class LazyNoun(TyperCommand):
             if not absent.name or absent.name.partition(".")[0] == "oncofed":
                 raise
             extra = f"[{self.noun.extra}]" if self.noun.extra else ""
-            raise OncofedError("package-missing", f"{absent.name} is missing; it comes with oncofed{extra}") from absent
+            raise OncofedError(
+                "package-missing",
+                f"{absent.name} is missing; it comes with oncofed{extra}",
+            ) from absent
         return typer.main.get_command(app)
 
 
@@ -82,10 +94,18 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help="Search, share and study cancer images across hospitals without moving them.")
+@app.callback(
+    help="Search, share and study cancer images across hospitals without moving them."
+)
 def _oncofed(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and stop.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the version and stop.",
+        ),
     ] = False,
 ) -> None:
     """Hold the options that stand before the noun."""

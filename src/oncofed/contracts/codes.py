@@ -42,6 +42,25 @@ WAREHOUSE = {
     "disk-full": Code(6, "no space is left on the device", "Free space; what stood before is untouched."),
 }
 
+DISCLOSURE = {
+    "budget-organisation": Code(
+        3, "your organisation has used this year's live counts on a dataset", "Use the published facets, or leave it out."
+    ),
+    "budget-lineage": Code(
+        3, "this year's live counts on a dataset are used up", "Use the published facets, or leave the dataset out."
+    ),
+    "release-limit": Code(
+        3, "this dataset has published all the releases one year allows", "Publish the next one in the new year."
+    ),
+    "ledger-broken": Code(5, "the ledger of answers is not an unbroken, signed chain", "Restore the node's backup."),
+    "ledger-behind": Code(
+        3, "the hub has seen answers that this node's ledger lacks", "Restore a newer backup, or enrol as a new node."
+    ),
+    "ledger-forked": Code(
+        5, "two nodes with this identity have answered differently", "Stop the copy, and enrol it as a node of its own."
+    ),
+}
+
 TRUST = {
     "key-invalid": Code(5, "a key is not what a key must be", "Restore the key file from a backup."),
     "key-unknown": Code(5, "the signer's key is not known here", "Enrol the node, or check which hub answers."),
@@ -73,6 +92,9 @@ SEARCH = {
     "dataset-unknown": Code(2, "no such dataset in the catalogue", "Look at the list of datasets."),
     "dataset-withdrawn": Code(3, "the dataset is no longer published", "Choose another dataset."),
     "dataset-elsewhere": Code(3, "another node published this dataset first", "Publish under another identifier."),
+    "publication-invalid": Code(2, "the publication is not of the form it must have", "Update the node's software."),
+    "publication-corrupt": Code(5, "a published cube cannot be right", "Load the dataset again at the node."),
+    "publication-unprotected": Code(3, "a protected dataset came without noise", "Update the node's software."),
     "release-changed": Code(3, "a published release does not change", "Publish the new data as a new release."),
     "release-withdrawn": Code(3, "the release was withdrawn before the answer came", "Ask again."),
     "nothing-to-ask": Code(3, "no published dataset can be asked this", "Remove a criterion, or choose other datasets."),
@@ -85,4 +107,4 @@ SEARCH = {
     "answer-unprotected": Code(5, "the answer would show protected data exactly", "Update the node's software."),
 }
 
-CODES: dict[str, Code] = QUERY | WAREHOUSE | TRUST | CLIENT | SEARCH
+CODES: dict[str, Code] = QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH

@@ -7,7 +7,19 @@ from oncofed.contracts.outcome import Estimate, Facets, NodeOutcome, Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
-NODE_COLUMNS = ("node", "title", "country", "state", "count", "low", "high", "exact", "source", "datasets", "reason")
+NODE_COLUMNS = (
+    "node",
+    "title",
+    "country",
+    "state",
+    "count",
+    "low",
+    "high",
+    "exact",
+    "source",
+    "datasets",
+    "reason",
+)
 VALUE_COLUMNS = ("node", "value", "label", "count", "low", "high", "exact")
 FACET_COLUMNS = ("criterion", "value", "label", "count", "low", "high", "exact")
 DATASET_COLUMNS = (
@@ -21,7 +33,12 @@ def frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> "pd.DataFrame
     import pandas as pd
 
     table = pd.DataFrame(rows, columns=list(columns))
-    whole = [name for name in columns if name in {"count", "low", "high", "datasets"} or name.endswith(("_low", "_high"))]
+    whole = [
+        name
+        for name in columns
+        if name in {"count", "low", "high", "datasets"}
+        or name.endswith(("_low", "_high"))
+    ]
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
@@ -42,7 +59,12 @@ def outcome_table(outcome: Outcome) -> "pd.DataFrame":
 def _numbers(estimate: Estimate | None) -> dict[str, Any]:
     if estimate is None:
         return {"count": None, "low": None, "high": None, "exact": None}
-    return {"count": estimate.value, "low": estimate.low, "high": estimate.high, "exact": estimate.exact}
+    return {
+        "count": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "exact": estimate.exact,
+    }
 
 
 def _node_row(node: NodeOutcome) -> dict[str, Any]:
@@ -59,7 +81,10 @@ def _node_row(node: NodeOutcome) -> dict[str, Any]:
 
 
 def _value_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    parts = [("", outcome.values), *((node.node, node.values) for node in outcome.nodes)]
+    parts = [
+        ("", outcome.values),
+        *((node.node, node.values) for node in outcome.nodes),
+    ]
     return [
         {"node": name, "value": row.value, "label": row.label, **_numbers(row.estimate)}
         for name, values in parts
@@ -77,7 +102,9 @@ def _attributes(outcome: Outcome) -> dict[str, Any]:
         "sentence": outcome.sentence,
         "notes": [note.text for note in outcome.notes],
         "unanswered": {node.node: node.reason for node in outcome.unanswered},
-        "not_recorded": {part.criterion: part.missing.value for part in outcome.not_recorded},
+        "not_recorded": {
+            part.criterion: part.missing.value for part in outcome.not_recorded
+        },
         "budget_left": outcome.budget_left,
         "complete": outcome.complete,
         "url": outcome.url,
@@ -87,7 +114,12 @@ def _attributes(outcome: Outcome) -> dict[str, Any]:
 def facets_table(facets: Facets) -> "pd.DataFrame":
     """One row a value of a criterion that the cubes can count; ``attrs["live_only"]`` names the other criteria."""
     rows = [
-        {"criterion": facet.criterion, "value": row.value, "label": row.label, **_numbers(row.estimate)}
+        {
+            "criterion": facet.criterion,
+            "value": row.value,
+            "label": row.label,
+            **_numbers(row.estimate),
+        }
         for facet in facets.facets
         if facet.available
         for row in facet.values
@@ -103,4 +135,7 @@ def facets_table(facets: Facets) -> "pd.DataFrame":
 
 def datasets_table(datasets: list[dict[str, Any]]) -> "pd.DataFrame":
     """One row a dataset; sizes are the bands its node publishes (``low`` <= n < ``high``)."""
-    return frame([{name: dataset.get(name) for name in DATASET_COLUMNS} for dataset in datasets], DATASET_COLUMNS)
+    return frame(
+        [{name: dataset.get(name) for name in DATASET_COLUMNS} for dataset in datasets],
+        DATASET_COLUMNS,
+    )

@@ -29,7 +29,9 @@ _BY_EXIT_STATUS = {2: BadInput, 3: Refused, 4: Unreachable, 5: Corrupt}
 class Transport:
     """One kept-alive connection to a hub. Safe to use from several threads, as httpx's client is."""
 
-    def __init__(self, url: str, token: str, transport: "httpx.BaseTransport | None" = None) -> None:
+    def __init__(
+        self, url: str, token: str, transport: "httpx.BaseTransport | None" = None
+    ) -> None:
         import httpx
 
         self.url = url
@@ -37,15 +39,19 @@ class Transport:
         if token:
             headers["authorization"] = f"Bearer {token}"
         self._client = httpx.Client(
-            base_url=url + API, headers=headers, timeout=SILENCE_SECONDS, transport=transport, follow_redirects=True
+            base_url=url + API,
+            headers=headers,
+            timeout=SILENCE_SECONDS,
+            transport=transport,
+            follow_redirects=True,
         )
         self._failure = httpx.TransportError
 
-    def get(self, path: str, **parameters: Any) -> Any:  # noqa: ANN401 - JSON
+    def get(self, path: str, **parameters: Any) -> Any:
         """The JSON at ``path``; parameters that are None are left out."""
         return self._call("GET", path, params=given(parameters))
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON that answers ``body``."""
         return self._call("POST", path, json=given(body))
 
@@ -53,7 +59,7 @@ class Transport:
         """Remove what stands at ``path``."""
         self._call("DELETE", path)
 
-    def lines(self, path: str, **parameters: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    def lines(self, path: str, **parameters: Any) -> Iterator[Any]:
         """JSON values as the hub writes them, one a line; empty lines keep the connection alive."""
         try:
             with self._client.stream("GET", path, params=given(parameters)) as response:
@@ -64,17 +70,21 @@ class Transport:
                     if line.strip():
                         yield _json(line)
         except self._failure as error:
-            raise Unreachable("hub-silent", f"{self.url} ({type(error).__name__})") from error
+            raise Unreachable(
+                "hub-silent", f"{self.url} ({type(error).__name__})"
+            ) from error
 
     def close(self) -> None:
         """Let the connection go."""
         self._client.close()
 
-    def _call(self, method: str, path: str, **content: Any) -> Any:  # noqa: ANN401 - JSON
+    def _call(self, method: str, path: str, **content: Any) -> Any:
         try:
             response = self._client.request(method, path, **content)
         except self._failure as error:
-            raise Unreachable("hub-silent", f"{self.url} ({type(error).__name__})") from error
+            raise Unreachable(
+                "hub-silent", f"{self.url} ({type(error).__name__})"
+            ) from error
         if response.is_error:
             raise refusal(response.status_code, response.text)
         return _json(response.text) if response.content else None
@@ -85,7 +95,7 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _json(text: str) -> Any:  # noqa: ANN401 - JSON
+def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
@@ -102,7 +112,7 @@ def refusal(status: int, body: str) -> OncofedError:
     entry = CODES.get(code)
     if entry is None:
         return Refused("hub-refused", f"{code}: {detail}")
-    if code.startswith("query-") and entry.exit_status == 2:  # noqa: PLR2004
+    if code.startswith("query-") and entry.exit_status == 2:
         place = problem.get("position")
         error = QueryError(code, detail, position=Position(*place) if place else None)
         error.suggestion = problem.get("suggestion")

@@ -1,0 +1,1 @@
+"""The catalogue: what the nodes publish about their datasets."""

@@ -1,0 +1,210 @@
+"""The catalogue as it stands now, in memory: one snapshot a process, replaced when the database has a newer edition.
+
+Every publication that changes anything makes a new edition in its own transaction, and every read asks the database
+for the edition's number (one row by key): so all processes see a publication at once, and a read costs nothing more.
+Only rows that changed since are read again. Descriptions and sizes are kept decoded; cubes only as sums.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from oncofed.contracts.catalogue import Cube, DatasetClass, DatasetRecord, ReleaseSize
+from oncofed.contracts.exchange import ReleaseName
+from oncofed.hub.catalogue.cubes import CubeSum, summed
+from oncofed.hub.catalogue.models import Dataset, Edition, Release
+
+KEPT_SELECTIONS = 32
+"""Sums over a chosen set of datasets that are kept, per process."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One dataset with its current release. ``modalities`` are those its cube shows clearly."""
+
+    record: DatasetRecord
+    node: str
+    release: ReleaseName
+    released_at: str
+    supports: frozenset[str]
+    size: ReleaseSize
+    modalities: tuple[str, ...]
+    searchable: str
+    """Title, description and names in lower case: what a text search looks in."""
+
+    @property
+    def dataset_id(self) -> str:
+        """The dataset's identifier."""
+        return self.record.dataset_id
+
+
+@dataclass(frozen=True)
+class Group:
+    """Releases of one node that have the same class and record the same criteria, and the sum of their cubes."""
+
+    node: str
+    dataset_class: DatasetClass
+    supports: frozenset[str]
+    releases: tuple[ReleaseName, ...]
+    cube: Cube
+
+
+@dataclass
+class Shelf:
+    """One edition. ``entries`` by dataset; ``groups`` by node; sums over nodes are made when first asked for."""
+
+    edition: int
+    entries: dict[str, Entry]
+    groups: dict[str, tuple[Group, ...]]
+    kept: OrderedDict[frozenset[str], tuple[Group, ...]] = field(
+        default_factory=OrderedDict
+    )
+    memory: dict[str, Any] = field(default_factory=dict)
+    """Whatever was computed from this edition and shall go with it."""
+
+    def remembered(self, name: str, compute: Callable[[], Any]) -> Any:
+        """``compute()``, once per edition."""
+        if name not in self.memory:
+            self.memory[name] = compute()
+        return self.memory[name]
+
+    def groups_of(self, datasets: Collection[str] | None) -> tuple[Group, ...]:
+        """Groups over the chosen datasets (None: all): their cubes sum over exactly those."""
+        if datasets is None:
+            return tuple(group for groups in self.groups.values() for group in groups)
+        chosen = frozenset(datasets)
+        if chosen not in self.kept:
+            entries = [self.entries[name] for name in sorted(chosen)]
+            self.kept[chosen] = tuple(_grouped(entries, _cubes(chosen)))
+            while len(self.kept) > KEPT_SELECTIONS:
+                self.kept.popitem(last=False)
+        self.kept.move_to_end(chosen)
+        return self.kept[chosen]
+
+    def pooled(self, datasets: Collection[str] | None) -> tuple[Group, ...]:
+        """As ``groups_of``, but summed over the nodes too (``node`` is ""): few groups, for facets."""
+        name = "pooled" if datasets is None else "pooled:" + ",".join(sorted(datasets))
+        pooled: tuple[Group, ...] = self.remembered(
+            name, lambda: tuple(_pooled(self.groups_of(datasets)))
+        )
+        return pooled
+
+
+def _pooled(groups: Iterable[Group]) -> Iterator[Group]:
+    alike: dict[tuple[DatasetClass, frozenset[str]], list[Group]] = {}
+    for group in groups:
+        alike.setdefault((group.dataset_class, group.supports), []).append(group)
+    for (dataset_class, supports), parts in alike.items():
+        releases = tuple(release for part in parts for release in part.releases)
+        yield Group(
+            "", dataset_class, supports, releases, summed(part.cube for part in parts)
+        )
+
+
+def _grouped(entries: Iterable[Entry], cubes: dict[str, Cube]) -> Iterator[Group]:
+    alike: dict[
+        tuple[str, DatasetClass, frozenset[str]], tuple[list[ReleaseName], CubeSum]
+    ] = {}
+    for entry in entries:
+        key = (entry.node, entry.record.dataset_class, entry.supports)
+        releases, total = alike.setdefault(key, ([], CubeSum()))
+        releases.append(entry.release)
+        total.add(cubes[entry.dataset_id])
+    for (node, dataset_class, supports), (releases, total) in alike.items():
+        yield Group(node, dataset_class, supports, tuple(releases), total.cube())
+
+
+def _cubes(datasets: Collection[str]) -> dict[str, Cube]:
+    rows = Release.objects.filter(
+        current=True, dataset__in=datasets, dataset__withdrawn_at=None
+    )
+    return {
+        name: Cube.model_validate_json(cube)
+        for name, cube in rows.values_list("dataset_id", "cube").iterator()
+    }
+
+
+def _entry(release: Release, cube: Cube) -> Entry:
+    dataset = DatasetRecord.model_validate(release.dataset.record)
+    words = (
+        dataset.dataset_id, dataset.title, dataset.programme, dataset.cancer_type_text, dataset.description,
+        *dataset.cancer_types, *dataset.tumour_locations, *dataset.keywords,
+    )  # fmt: skip
+    return Entry(
+        record=dataset,
+        node=release.dataset.node_id,
+        release=ReleaseName(
+            dataset_id=dataset.dataset_id,
+            release=release.release,
+            digest=release.digest,
+        ),
+        released_at=release.record["released_at"],
+        supports=frozenset(release.record["supports"]),
+        size=ReleaseSize.model_validate(release.record["size"]),
+        modalities=_clear_values(cube, "modality"),
+        searchable=" ".join(words).casefold(),
+    )
+
+
+def _clear_values(cube: Cube, criterion: str) -> tuple[str, ...]:
+    """Values whose count stands out of the noise (three standard deviations; any, where there is none)."""
+    for marginal in cube.marginals:
+        if marginal.criteria == (criterion,):
+            least = max(1.0, 3 * marginal.sigma)
+            return tuple(
+                cell
+                for cell, count in marginal.cells.items()
+                if count >= least and cell != "missing"
+            )
+    return ()
+
+
+_lock = threading.Lock()
+_shelf = Shelf(-1, {}, {})
+
+
+def shelf() -> Shelf:
+    """The catalogue's newest edition."""
+    global _shelf
+    edition = Edition.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+    if _shelf.edition != edition:
+        with _lock:
+            if _shelf.edition != edition:
+                _shelf = _renewed(
+                    _shelf if _shelf.edition < edition else Shelf(-1, {}, {})
+                )
+    return _shelf
+
+
+def _renewed(old: Shelf) -> Shelf:
+    """Read what changed after ``old``; nodes without a change keep their sums."""
+    edition = old.edition
+    entries, nodes = dict(old.entries), set()
+    for dataset in Dataset.objects.filter(edition__gt=old.edition).values_list(
+        "dataset_id", "node_id", "edition"
+    ):
+        entries.pop(dataset[0], None)
+        nodes.add(dataset[1])
+        edition = max(edition, dataset[2])
+    groups = {name: parts for name, parts in old.groups.items() if name not in nodes}
+    for node in sorted(nodes):
+        current: list[Entry] = []
+        cubes: dict[str, Cube] = {}
+        rows = Release.objects.filter(
+            current=True, dataset__node=node, dataset__withdrawn_at=None
+        )
+        for release in rows.select_related("dataset").order_by("dataset_id"):
+            cubes[release.dataset_id] = Cube.model_validate_json(release.cube)
+            entry = entries.get(release.dataset_id)
+            if entry is None or entry.release.release != release.release:
+                entry = _entry(release, cubes[release.dataset_id])
+            entries[entry.dataset_id] = entry
+            current.append(entry)
+        groups[node] = tuple(_grouped(current, cubes))
+    return Shelf(
+        max(edition, 0),
+        entries,
+        {name: parts for name, parts in groups.items() if parts},
+    )
