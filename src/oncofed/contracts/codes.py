@@ -107,4 +107,51 @@ SEARCH = {
     "answer-unprotected": Code(5, "the answer would show protected data exactly", "Update the node's software."),
 }
 
-CODES: dict[str, Code] = QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH
+EXCHANGE = {
+    "invitation-invalid": Code(2, "the invitation cannot be read", "Copy the whole string the operator gave you."),
+    "invitation-unknown": Code(3, "the hub knows no such invitation", "Ask the hub's operator for a new one."),
+    "invitation-used": Code(3, "the invitation was used before", "Ask the hub's operator for a new one."),
+    "invitation-expired": Code(3, "the invitation has expired", "Ask the hub's operator for a new one."),
+    "node-known": Code(3, "another node is enrolled under this name", "Ask the operator for an invitation by another name."),
+    "node-unknown": Code(3, "the hub does not know this node", "Enrol it with an invitation."),
+    "node-suspended": Code(3, "the hub's operator suspended this node", "Ask the hub's operator."),
+    "node-behind": Code(3, "the hub has seen more of this node than the node remembers", "Let it recover its ledger."),
+    "node-superseded": Code(3, "another instance of this node took its place", "Run one agent per node; stop the copy."),
+    "protocol-unsupported": Code(3, "hub and node speak different versions", "Update the older one of the two."),
+    "message-invalid": Code(2, "the message is not of the type this address takes", "Update the node's software."),
+    "too-large": Code(3, "the message is larger than the hub takes", "Publish fewer datasets at once."),
+    "task-unknown": Code(3, "the hub knows no such task of this node", "Nothing is to be done; the answer is dropped."),
+    "task-closed": Code(3, "the task was ended before this result came", "Nothing is to be done; the answer is dropped."),
+    "task-expired": Code(4, "nobody answered in time", "Ask again later."),
+    "result-invalid": Code(5, "the result is not of the form a result has", "Update the node's software."),
+    "publication-stale": Code(3, "a newer publication came before", "Publish again."),
+    "hub-failed": Code(4, "the hub could not do this", "Try again; if it stays, tell the hub's operator."),
+    "hub-stopping": Code(4, "the hub is stopping", "Try again in a moment."),
+}
+
+HUB = {
+    "setting-invalid": Code(2, "a setting of the hub is not usable", "Correct hub.toml or the environment variable."),
+    "hub-not-initialised": Code(2, "there is no hub in this directory", "Run `oncofed hub init` or `oncofed hub start`."),
+    "hub-running": Code(3, "a hub is running on this data directory", "Stop it first."),
+    "workers-need-postgresql": Code(2, "several processes need PostgreSQL", "Set DATABASE_URL, or use --workers 1."),
+    "backup-exists": Code(2, "the backup file exists", "Choose another name."),
+    "backup-invalid": Code(5, "the file is not an intact backup of a hub", "Use another backup."),
+    "backup-other-database": Code(2, "the backup is of the other kind of database", "Set or unset DATABASE_URL."),
+    "directory-not-empty": Code(3, "a hub stands in this directory", "Choose an empty directory to restore into."),
+    "permission-missing": Code(3, "your roles do not allow this", "Ask the hub's operator for the role."),
+    "organisation-missing": Code(3, "you act for no organisation here", "Ask the hub's operator to add you to yours."),
+    "organisation-invalid": Code(2, "the organisation's identifier is not usable", "Use letters, digits and hyphens."),
+    "country-invalid": Code(2, "not a country code", "Use two capital letters (ISO 3166-1)."),
+    "email-invalid": Code(2, "not an email address", "Correct it."),
+    "person-exists": Code(2, "this person signs in here already", "Use `oncofed hub person role` to add a role."),
+    "person-unknown": Code(2, "nobody signs in here with this address", "Run `oncofed hub person list`."),
+    "password-weak": Code(2, "the password is too weak", "Use twelve characters or more, not a common word."),
+    "role-unknown": Code(2, "no such role", "Run `oncofed hub person roles`."),
+    "scope-unknown": Code(2, "no such scope", "Use one of those named."),
+    "token-lifetime": Code(2, "a token cannot live that long", "Choose 1 to 365 days."),
+    "token-invalid": Code(3, "the token is unknown, expired or revoked", "Sign in again or make a new token."),
+    "token-scope-missing": Code(3, "the token does not allow this", "Make a token with the scope that is named."),
+    "too-many-tokens": Code(3, "too many tokens are in use", "Revoke one of them."),
+}
+
+CODES: dict[str, Code] = QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB

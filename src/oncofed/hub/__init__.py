@@ -1,0 +1,1 @@
+"""The hub: a Django project (``settings``) and its ASGI application (``asgi``)."""

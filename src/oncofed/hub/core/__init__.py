@@ -1,0 +1,1 @@
+"""What every app of the hub may use: no domain."""

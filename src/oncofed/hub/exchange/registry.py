@@ -1,0 +1,48 @@
+"""Where the domain apps say what they send and receive. The exchange itself knows no domain."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from oncofed.contracts.exchange import Publication, Result
+from oncofed.hub.exchange.models import Node, Task
+
+Accept = Callable[[Task, Result], None]
+"""Called in the accepting transaction with a task and the result that ends it, exactly once a task.
+
+A refusal, and an expiry (``code`` of the result: ``task-expired``), come the same way. To reject a malformed answer raise
+an ``OncofedError`` *before writing anything*: the task then ends as refused with that code, the node is told, and accept
+is called once more with that refusal. Must stay quick: a result may cost the hub 4 ms in all.
+"""
+
+Publish = Callable[[Node, Publication], tuple[str, ...]]
+"""Called in one transaction with what a node publishes; what it returns stands in the receipt."""
+
+
+class Kind(NamedTuple):
+    """A kind of task."""
+
+    accept: Accept
+
+
+_KINDS: dict[str, Kind] = {}
+_publish: list[Publish] = []
+
+
+def register_kind(kind: str, *, accept: Accept) -> None:
+    """Let tasks of this kind be sent; to be called in an ``AppConfig.ready``."""
+    _KINDS[kind] = Kind(accept)
+
+
+def kind(name: str) -> Kind:
+    """The registered kind; KeyError for one that nobody registered (a mistake in the program)."""
+    return _KINDS[name]
+
+
+def register_publication(handler: Publish) -> None:
+    """Name the one that takes publications in; to be called in an ``AppConfig.ready``."""
+    _publish[:] = [handler]
+
+
+def publication() -> Publish:
+    """The registered one."""
+    return _publish[0]

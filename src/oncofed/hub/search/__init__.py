@@ -1,0 +1,1 @@
+"""Search: questions to the nodes, their answers, facets from the cubes, saved searches."""

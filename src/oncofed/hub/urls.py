@@ -1,0 +1,12 @@
+"""Where everything stands. Each app brings its own ``urls``; the exchange is beside Django (``asgi``)."""
+
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("oncofed.hub.accounts.urls")),
+]
+for app in ("search", "portal"):
+    if find_spec(f"oncofed.hub.{app}.urls") is not None:
+        urlpatterns.append(path("", include(f"oncofed.hub.{app}.urls")))
