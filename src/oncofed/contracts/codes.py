@@ -154,4 +154,36 @@ HUB = {
     "too-many-tokens": Code(3, "too many tokens are in use", "Revoke one of them."),
 }
 
-CODES: dict[str, Code] = QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB
+NODE = {
+    "node-missing": Code(2, "this directory holds no node", "Run `oncofed node init`, or name it with --data-dir."),
+    "node-exists": Code(2, "this directory already holds a node", "Name another one with --data-dir."),
+    "node-not-enrolled": Code(2, "this node is not enrolled at a hub", "Run `oncofed node enrol`."),
+    "node-enrolled": Code(3, "this node is enrolled already", "Make a new node in another data directory."),
+    "node-superseded": Code(
+        3, "another agent has opened a session with this node's key", "Stop the copy of this node that runs elsewhere."
+    ),
+    "agent-running": Code(3, "an agent already runs on this data directory", "Stop it first; see `oncofed node status`."),
+    "settings-invalid": Code(2, "a setting cannot be used", "Correct it in node.toml or the environment."),
+    "policy-invalid": Code(
+        2, "the node's policy cannot be read", "Correct policy.toml; until then the node answers nothing."
+    ),
+    "keys-exposed": Code(3, "other users of this computer can read the node's keys", "Run `chmod -R go= KEYS`."),
+    "invitation-unreadable": Code(2, "this is not an invitation", "Paste the whole token the hub's operator gave you."),
+    "hub-insecure": Code(2, "the hub's address is not HTTPS", "Ask the hub's operator for an https:// address."),
+    "hub-unreachable": Code(4, "the hub does not answer", "Check the network, proxy and certificate settings."),
+    "hub-newer": Code(3, "the hub answered with a code this node does not know", "Update oncofed at the node."),
+    "outbox-unwritable": Code(6, "the outbox cannot be written, so nothing is sent", "Free space on the node's disk."),
+    "outbox-corrupt": Code(5, "the outbox is not the unbroken chain it must be", "Compare it with a backup."),
+    "nothing-to-publish": Code(3, "no release may be published", "Load a dataset, and let policy.toml name it."),
+    "backup-unreadable": Code(5, "this is not a complete backup of a node", "Use another backup."),
+    "directory-not-empty": Code(2, "the directory is not empty", "Name an empty one with --data-dir."),
+    "not-searchable": Code(3, "the node does not let you search these datasets", "Ask the hospital for access."),
+    "not-supported-here": Code(3, "the datasets do not record a criterion of the query", "Leave that criterion out."),
+    "outside-hours": Code(3, "the node answers at other hours", "Ask again in the hospital's working hours."),
+    "task-unknown": Code(3, "the node does not know this kind of task", "Ask the hospital to update its node."),
+    "task-malformed": Code(5, "the node cannot read the task", "Check that hub and node have versions that fit."),
+    "task-expired": Code(3, "the task came too late to be answered", "Ask again."),
+    "node-fault": Code(5, "the node failed while answering", "Ask again; its data manager finds the reason in the log."),
+}
+
+CODES: dict[str, Code] = QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB | NODE

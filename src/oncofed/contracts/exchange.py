@@ -11,6 +11,7 @@ signed by the hub over the request's nonce. Paths under ``/exchange/v1/``:
     answered  AnsweredSince  → Answered        what the hub has from this node's ledger (after a restore)
 """
 
+import base64
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -35,6 +36,7 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_RESULT_BYTES = 256 * 1024
 MAX_TASKS_PER_REPLY = 16
 MAX_WAIT_SECONDS = 30.0
+INVITATION_PREFIX = "oncofed-invitation-"
 
 
 class Invitation(Wire):
@@ -44,6 +46,19 @@ class Invitation(Wire):
     hub_key: PublicKey
     secret: Short
     node_id: Slug
+
+    def to_token(self) -> str:
+        """The string that is handed over: ``oncofed-invitation-`` and base64url."""
+        return INVITATION_PREFIX + base64.urlsafe_b64encode(self.canonical_bytes()).decode().rstrip("=")
+
+    @classmethod
+    def from_token(cls, token: str) -> "Invitation":
+        """The invitation a token stands for; ValueError (and so pydantic's ValidationError) for anything else."""
+        text = "".join(token.split())
+        if not text.startswith(INVITATION_PREFIX):
+            raise ValueError("not an invitation")
+        body = text.removeprefix(INVITATION_PREFIX)
+        return cls.model_validate_json(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
 
 
 class Enrolment(Wire):
@@ -247,6 +262,8 @@ class CountAnswer(Wire):
     """Datasets that were left out because they cannot record a criterion of the query, with those criteria."""
     unavailable: tuple[Slug, ...] = ()
     """Datasets that were left out because policy does not let this asker search them, or the release is gone."""
+    left_out: dict[Slug, CodeName] = {}
+    """For each of ``unavailable`` the code that says why."""
     budget_left: float | None = None
     """Epsilon the asker's organisation has left at this node, the least over the lineages asked."""
 
