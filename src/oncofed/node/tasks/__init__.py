@@ -1,0 +1,1 @@
+"""The kinds of task a node answers, one module a kind."""
