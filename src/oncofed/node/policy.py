@@ -20,8 +20,8 @@ from oncofed.contracts.errors import BadInput
 from oncofed.disclosure.budget import Limits
 from oncofed.disclosure.constants import DISPLAY_THRESHOLD, LINEAGE_COUNTS, ORGANISATION_COUNTS
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+DAYS: tuple[Day, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 DEFAULT = f"""\
 # What may be asked of this hospital's data. The node reads this file again whenever it changes.

@@ -171,54 +171,34 @@ def _protected(
     question: _Question, releases: list[PublishedRelease], policy: Policy, node: NodeContext, now: datetime
 ) -> tuple[CountPart, float]:
     """The one number over the union of protected releases, and the ε that is left for the organisation."""
-    asked = live.Question(question.query.key, question.by, frozenset(one.digest for one in releases))
     year = budget.budget_year(now, node.ledger.latest_year())
-    lineages = _ids(releases)
+
+    def decision(cost: int) -> budget.Decision:
+        lineages = _ids(releases)
+        return budget.decide(
+            node.ledger.spent(year, lineages),
+            year=year,
+            organisation=question.organisation,
+            lineages=lineages,
+            cost=cost,
+            limits=policy.limits,
+        )
+
     if published := _from_cubes(question, releases, node):
         part = _part(CountSource.CUBE, releases, published.cells, policy, sigma=published.sigma)
-        return part, _left(question, lineages, policy, node, year)
+        return part, decision(0).epsilon_left
     if node.ledger_problem:
         raise Refused(node.ledger_problem)
+    asked = live.Question(question.query.key, question.by, frozenset(one.digest for one in releases))
     entry = node.ledger.find(asked)
     if entry is None:
-        entry = _first_answer(question, asked, releases, (policy, node, year))
+        if code := decision(asked.cost).code:
+            raise Refused(code)
+        exact = node.warehouse.count(question.query, _pairs(releases), question.by)
+        charge = (year, question.organisation, _ids(releases))
+        entry = node.ledger.commit(asked, live.draw(node.noise_secret, asked, exact), charge=charge)
     part = _part(CountSource.LIVE, releases, entry.answer, policy, sigma=live.SIGMA, entry=entry)
-    return part, _left(question, lineages, policy, node, year)
-
-
-def _first_answer(
-    question: _Question,
-    asked: live.Question,
-    releases: list[PublishedRelease],
-    where: tuple[Policy, NodeContext, int],
-) -> LedgerEntry:
-    policy, node, year = where
-    lineages = _ids(releases)
-    decision = budget.decide(
-        node.ledger.spent(year, lineages),
-        year=year,
-        organisation=question.organisation,
-        lineages=lineages,
-        cost=asked.cost,
-        limits=policy.limits,
-    )
-    if decision.code:
-        raise Refused(decision.code)
-    exact = node.warehouse.count(question.query, _pairs(releases), question.by)
-    noisy = live.draw(node.noise_secret, asked, exact)
-    return node.ledger.commit(asked, noisy, charge=(year, question.organisation, lineages))
-
-
-def _left(question: _Question, lineages: tuple[str, ...], policy: Policy, node: NodeContext, year: int) -> float:
-    decision = budget.decide(
-        node.ledger.spent(year, lineages),
-        year=year,
-        organisation=question.organisation,
-        lineages=lineages,
-        cost=0,
-        limits=policy.limits,
-    )
-    return decision.epsilon_left
+    return part, decision(0).epsilon_left
 
 
 def _from_cubes(question: _Question, releases: list[PublishedRelease], node: NodeContext) -> cube.CubeCells | None:
