@@ -3,7 +3,7 @@
 The tables stand in ``vocabularies/*.tsv`` (``code``, ``parent``, ``label``, ``synonyms`` separated by ``|``; lines that
 begin with ``#`` name source, version and licence). They are read on first use and kept.
 
-A row with the code ``missing`` lists spellings that are known to say nothing ("UNKNOWN", "0000"): they are *not recorded*.
+A row with the code ``missing`` lists spellings that are known to say nothing ("UNKNOWN", "0000"): *not recorded*.
 """
 
 import difflib
@@ -18,10 +18,12 @@ from oncofed.contracts.criteria import CRITERIA, MISSING, CriterionDefinition, T
 VOCABULARY_VERSION = "2026.1"
 """Changes whenever a code or its place in a hierarchy changes: it is part of the key of every query."""
 
-NOT_RECORDED = frozenset({"missing", "unknown", "not recorded", "not available", "not known", "none", "null", "n a", "na"})
+NOT_RECORDED = frozenset(
+    {"missing", "unknown", "not recorded", "not available", "not known", "none", "null", "n a", "na"}
+)
 """What people and files write, in any vocabulary, for *not recorded*."""
 
-_SEPARATORS = re.compile(r"[\s_\-/,.;:\"'’^()\[\]]+")
+_SEPARATORS = re.compile(r"[\s_\-/,.;:\"'\u2019^()\[\]]+")
 
 
 def folded(text: str) -> str:
@@ -74,7 +76,7 @@ def descendants(name: str, code: str) -> frozenset[str]:
 
 @cache
 def domain(criterion: str) -> tuple[str, ...]:
-    """Every cell of ``criterion`` but ``missing``, in a stable order: codes of its vocabulary or labels of its bands."""
+    """Every cell of ``criterion`` but ``missing``, in a stable order: vocabulary codes or band labels."""
     values = CRITERIA[criterion].values
     return tuple(terms(values)) if isinstance(values, str) else values.labels
 
