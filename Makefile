@@ -38,7 +38,7 @@ runtime: $(STAMPS)/runtime
 
 $(STAMPS)/bootstrap: requirements/bootstrap.lock
 	@$(PYTHON) tools/new_environment.py .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bootstrap.lock
+	$(PY) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bootstrap.lock
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/package: $(STAMPS)/bootstrap pyproject.toml

@@ -43,7 +43,7 @@ def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def is_broad(handler: ast.ExceptHandler) -> bool:
-    """Catches everything: no type, ``Exception`` or ``BaseException``, alone or among others, and does not raise it again."""
+    """Catches everything: no type, ``Exception`` or ``BaseException``, alone or among others, and no raising again."""
     if handler.type is not None:
         named = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
         if not any(isinstance(name, ast.Name) and name.id in BROAD for name in named):
