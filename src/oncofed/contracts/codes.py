@@ -100,6 +100,7 @@ SEARCH = {
     "nothing-to-ask": Code(3, "no published dataset can be asked this", "Remove a criterion, or choose other datasets."),
     "no-answer": Code(4, "the node did not answer in time", "Ask again later."),
     "node-offline": Code(4, "the node is offline", "Ask again later."),
+    "too-many-searches": Code(3, "there are too many saved searches", "Remove some."),
     "task-withdrawn": Code(3, "the question was withdrawn before it was answered", "Ask again."),
     "answer-malformed": Code(5, "the answer is not of the type asked for", "Update the node's software."),
     "answer-not-asked": Code(5, "the answer is about releases that were not asked", "Update the node's software."),
@@ -137,7 +138,7 @@ HUB = {
     "backup-exists": Code(2, "the backup file exists", "Choose another name."),
     "backup-invalid": Code(5, "the file is not an intact backup of a hub", "Use another backup."),
     "backup-other-database": Code(2, "the backup is of the other kind of database", "Set or unset DATABASE_URL."),
-    "directory-not-empty": Code(3, "a hub stands in this directory", "Choose an empty directory to restore into."),
+    "directory-not-empty": Code(3, "the directory is not empty", "Choose an empty directory to restore into."),
     "permission-missing": Code(3, "your roles do not allow this", "Ask the hub's operator for the role."),
     "organisation-missing": Code(3, "you act for no organisation here", "Ask the hub's operator to add you to yours."),
     "organisation-invalid": Code(2, "the organisation's identifier is not usable", "Use letters, digits and hyphens."),
@@ -159,16 +160,12 @@ NODE = {
     "node-exists": Code(2, "this directory already holds a node", "Name another one with --data-dir."),
     "node-not-enrolled": Code(2, "this node is not enrolled at a hub", "Run `oncofed node enrol`."),
     "node-enrolled": Code(3, "this node is enrolled already", "Make a new node in another data directory."),
-    "node-superseded": Code(
-        3, "another agent has opened a session with this node's key", "Stop the copy of this node that runs elsewhere."
-    ),
     "agent-running": Code(3, "an agent already runs on this data directory", "Stop it first; see `oncofed node status`."),
     "settings-invalid": Code(2, "a setting cannot be used", "Correct it in node.toml or the environment."),
     "policy-invalid": Code(
         2, "the node's policy cannot be read", "Correct policy.toml; until then the node answers nothing."
     ),
     "keys-exposed": Code(3, "other users of this computer can read the node's keys", "Run `chmod -R go= KEYS`."),
-    "invitation-unreadable": Code(2, "this is not an invitation", "Paste the whole token the hub's operator gave you."),
     "hub-insecure": Code(2, "the hub's address is not HTTPS", "Ask the hub's operator for an https:// address."),
     "hub-unreachable": Code(4, "the hub does not answer", "Check the network, proxy and certificate settings."),
     "hub-newer": Code(3, "the hub answered with a code this node does not know", "Update oncofed at the node."),
@@ -176,13 +173,11 @@ NODE = {
     "outbox-corrupt": Code(5, "the outbox is not the unbroken chain it must be", "Compare it with a backup."),
     "nothing-to-publish": Code(3, "no release may be published", "Load a dataset, and let policy.toml name it."),
     "backup-unreadable": Code(5, "this is not a complete backup of a node", "Use another backup."),
-    "directory-not-empty": Code(2, "the directory is not empty", "Name an empty one with --data-dir."),
     "not-searchable": Code(3, "the node does not let you search these datasets", "Ask the hospital for access."),
     "not-supported-here": Code(3, "the datasets do not record a criterion of the query", "Leave that criterion out."),
     "outside-hours": Code(3, "the node answers at other hours", "Ask again in the hospital's working hours."),
-    "task-unknown": Code(3, "the node does not know this kind of task", "Ask the hospital to update its node."),
+    "task-kind-unknown": Code(3, "the node does not know this kind of task", "Ask the hospital to update its node."),
     "task-malformed": Code(5, "the node cannot read the task", "Check that hub and node have versions that fit."),
-    "task-expired": Code(3, "the task came too late to be answered", "Ask again."),
     "node-fault": Code(5, "the node failed while answering", "Ask again; its data manager finds the reason in the log."),
 }
 
