@@ -1,9 +1,13 @@
 """What a node publishes about a dataset: its record, its release, and the release's cube."""
 
+import math
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from functools import lru_cache
+from itertools import product
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_serializer
 
 from oncofed.contracts.base import Cell, CountryCode, CriterionName, Digest, Long, Short, Slug, Utc, Wire
 
@@ -51,16 +55,47 @@ class DatasetRecord(Wire):
     keywords: tuple[Short, ...] = ()
 
 
+@lru_cache(maxsize=256)
+def _keys(axes: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return tuple("|".join(cell) for cell in product(*axes))
+
+
+def _unfolded(cells: object) -> object:
+    """The table ``{"axes": [[…], […]], "counts": […]}`` of the wire as a mapping; anything else as it is."""
+    if not isinstance(cells, Mapping) or cells.keys() != {"axes", "counts"}:
+        return cells
+    try:
+        axes = tuple(tuple(axis) for axis in cells["axes"])
+        counts = tuple(cells["counts"])
+        if len(counts) != math.prod(len(axis) for axis in axes) or any("|" in cell for axis in axes for cell in axis):
+            raise ValueError("the counts do not fit the axes")
+        unfolded = dict(zip(_keys(axes), counts, strict=True))
+    except TypeError as error:
+        raise ValueError("not a table of counts") from error
+    if len(unfolded) != len(counts):
+        raise ValueError("a cell stands twice in the axes")
+    return unfolded
+
+
 class Marginal(Wire):
     """Noisy patient counts over the cells of one or two criteria.
 
     ``cells`` maps value codes, joined by ``|`` in the order of ``criteria``, to a noisy integer (may be negative).
     Every cell of the domain is present, also where nobody stands. ``sigma`` is the standard deviation of the noise.
+    On the wire a full table is written as its axes and a row-major list of counts, a fifth of the mapping's length.
     """
 
     criteria: tuple[CriterionName, ...]
-    cells: dict[Annotated[str, Field(max_length=140)], int]
+    cells: Annotated[dict[Annotated[str, Field(max_length=140)], int], BeforeValidator(_unfolded)]
     sigma: float
+
+    @field_serializer("cells", when_used="json")
+    def _folded(self, cells: dict[str, int]) -> dict[str, Any]:
+        columns = tuple(zip(*(key.split("|") for key in cells), strict=True)) if self.criteria and cells else ()
+        axes = tuple(tuple(sorted(set(column))) for column in columns)
+        if len(axes) != len(self.criteria) or math.prod(map(len, axes)) != len(cells):
+            return dict(cells)
+        return {"axes": axes, "counts": [cells[key] for key in _keys(axes)]}
 
 
 class Cube(Wire):
