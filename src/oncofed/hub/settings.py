@@ -193,5 +193,4 @@ LOGGING = {
     "loggers": {"oncofed": {"level": CONFIGURATION.log_level}},
 }
 
-FORMS_URLFIELD_ASSUME_HTTPS = True
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,6 +1,8 @@
-"""Everything that changes nodes and tasks, apart from what nodes themselves send (``intake``)."""
+"""Everything that changes nodes and tasks, apart from polls and results (``intake``)."""
 
+import base64
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,13 +11,31 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from oncofed.contracts import exchange as wire
 from oncofed.contracts.base import Wire
-from oncofed.contracts.exchange import Asker, Result, ResultStatus
-from oncofed.hub.exchange import registry, wakeups
-from oncofed.hub.exchange.models import OPEN_STATES, Node, Task, TaskState
+from oncofed.contracts.catalogue import Publication
+from oncofed.contracts.errors import BadInput, Refused
+from oncofed.hub.accounts.models import Organisation
+from oncofed.hub.exchange import policy, queries, registry, wakeups
+from oncofed.hub.exchange.keyring import Keyring
+from oncofed.hub.exchange.models import (
+    OPEN_STATES,
+    AnsweredEntry,
+    Invitation,
+    KeyRotation,
+    Node,
+    NodeState,
+    Task,
+    TaskState,
+)
 from oncofed.hub.trace.actions import Fact, record, record_all
 
 EXPIRED = "task-expired"
+INVITATION_PREFIX = "oncofed-invite-"
+INVITATION_LIFE = timedelta(days=7)
+
+
+# ---- tasks ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,22 +45,24 @@ class Order:
     node: Node
     kind: str
     payload: Wire
-    asker: Asker
+    asker: wire.Asker
     expires_at: datetime
 
 
-def send(*, node: Node, kind: str, payload: Wire, asker: Asker, expires_at: datetime, by: str) -> Task:
+def send(*, node: Node, kind: str, payload: Wire, asker: wire.Asker, expires_at: datetime, by: str) -> Task:
     """Queue one task for a node; the node hears of it when the present transaction is committed."""
     return send_all([Order(node=node, kind=kind, payload=payload, asker=asker, expires_at=expires_at)], by=by)[0]
 
 
 @transaction.atomic
 def send_all(orders: Iterable[Order], *, by: str) -> list[Task]:
-    """Queue several tasks (one write, one wake-up), in their order; each is an event."""
+    """Queue several tasks with one write, one event and one wake-up; the tasks in the orders' order."""
     tasks = [_task(order) for order in orders]
-    Task.objects.bulk_create(tasks)
-    record_all(Fact("task.sent", by, task.task_id, {"node": task.node_id, "kind": task.kind}) for task in tasks)
-    wakeups.notify(*(task.node_id for task in tasks))
+    if tasks:
+        Task.objects.bulk_create(tasks)
+        body = {"kind": tasks[0].kind, "tasks": {task.node_id: task.task_id for task in tasks}}
+        record(kind="task.sent", by=by, subject=tasks[0].task_id, body=body)
+        wakeups.notify(*(task.node_id for task in tasks))
     return tasks
 
 
@@ -59,18 +81,179 @@ def _task(order: Order) -> Task:
 def expire(*, now: datetime | None = None, limit: int = 500) -> int:
     """End tasks that nobody answered in time, as refusals with the code ``task-expired``; how many there were."""
     now = now or timezone.now()
-    overdue = Task.objects.select_for_update(skip_locked=True) if _locks_rows() else Task.objects
+    locks = transaction.get_connection().features.has_select_for_update_skip_locked
+    overdue = Task.objects.select_for_update(skip_locked=True) if locks else Task.objects.all()
     tasks = list(overdue.filter(state__in=OPEN_STATES, expires_at__lte=now).order_by("expires_at")[:limit])
-    for task in tasks:
-        task.state, task.code, task.answered_at = TaskState.EXPIRED, EXPIRED, now
-    Task.objects.bulk_update(tasks, ["state", "code", "answered_at"])
+    if not tasks:
+        return 0
+    names = [task.pk for task in tasks]
+    Task.objects.filter(pk__in=names).update(state=TaskState.EXPIRED, code=EXPIRED, answered_at=now)
     record_all(Fact("task.expired", "hub", task.task_id, {"node": task.node_id}) for task in tasks)
     for task in tasks:
-        registry.kind(task.kind).accept(
-            task, Result(task_id=task.task_id, status=ResultStatus.REFUSED, code=EXPIRED)
-        )
+        task.state, task.code, task.answered_at = TaskState.EXPIRED, EXPIRED, now
+        ended = wire.Result(task_id=task.task_id, status=wire.ResultStatus.REFUSED, code=EXPIRED)
+        registry.kind(task.kind).accept(task, ended)
     return len(tasks)
 
 
-def _locks_rows() -> bool:
-    return transaction.get_connection().features.has_select_for_update_skip_locked
+@transaction.atomic
+def store_entries(*, node_id: str, entries: Iterable[wire.LedgerEntry]) -> None:
+    """Keep ledger entries that came with a node's answers; one that is kept already stays as it is."""
+    rows = [AnsweredEntry(node_id=node_id, sequence=e.sequence, entry=e.model_dump(mode="json")) for e in entries]
+    if rows:
+        AnsweredEntry.objects.bulk_create(rows, ignore_conflicts=True)
+        last = max(row.sequence for row in rows)
+        Node.objects.filter(pk=node_id, ledger_sequence__lt=last).update(ledger_sequence=last)
+
+
+# ---- enrolment --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guest:
+    """Who is invited: the node's id, the organisation it belongs to, its title ("" for the organisation's), its country."""
+
+    node_id: str
+    organisation: Organisation
+    country: str
+    title: str = ""
+
+
+@transaction.atomic
+def invite(*, guest: Guest, hub_url: str, hub_key: str, by: str, life: timedelta = INVITATION_LIFE) -> str:
+    """One string with which the node can enrol once; only a hash of its secret is kept.
+
+    ``BadInput`` with ``country-invalid`` or ``node-known``, or if the node's id is not usable.
+    """
+    if not re.fullmatch("[A-Z]{2}", guest.country):
+        raise BadInput("country-invalid", f"“{guest.country}” is not a country code")
+    if not re.fullmatch("[a-z0-9][a-z0-9-]{1,62}", guest.node_id):
+        raise BadInput("organisation-invalid", f"“{guest.node_id}” is not usable as a node's name")
+    if Node.objects.filter(pk=guest.node_id).exists():
+        raise BadInput("node-known", f"{guest.node_id} is enrolled")
+    secret = secrets.token_urlsafe(32)
+    Invitation.objects.create(
+        digest=_digest(secret),
+        node_id=guest.node_id,
+        organisation=guest.organisation,
+        title=guest.title,
+        country=guest.country,
+        expires_at=timezone.now() + life,
+    )
+    body = {"organisation": guest.organisation.pk, "country": guest.country}
+    record(kind="node.invited", by=by, subject=guest.node_id, body=body)
+    letter = wire.Invitation(hub_url=hub_url, hub_key=hub_key, secret=secret, node_id=guest.node_id)
+    return INVITATION_PREFIX + base64.urlsafe_b64encode(letter.canonical_bytes()).rstrip(b"=").decode()
+
+
+@transaction.atomic
+def enrol(*, enrolment: wire.Enrolment, now: datetime) -> Node:
+    """Let a node in; the same node with the same key may say it again. ``Refused`` with the invitation's codes."""
+    policy.check_protocol(enrolment.protocol)
+    invitation = Invitation.objects.filter(pk=_digest(enrolment.secret), node_id=enrolment.node_id).first()
+    if invitation is None:
+        raise Refused("invitation-unknown")
+    known = Node.objects.filter(pk=enrolment.node_id).first()
+    if invitation.used_at is not None:
+        if known is not None and known.public_key == enrolment.public_key:
+            return known
+        raise Refused("invitation-used")
+    if invitation.expires_at <= now:
+        raise Refused("invitation-expired")
+    if known is not None or Node.objects.filter(public_key=enrolment.public_key).exists():
+        raise Refused("node-known")
+    if not Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=now):
+        raise Refused("invitation-used")  # another process was quicker
+    node = Node.objects.create(
+        node_id=enrolment.node_id,
+        organisation=invitation.organisation,
+        title=invitation.title or enrolment.title or invitation.organisation.title,
+        country=invitation.country,
+        public_key=enrolment.public_key,
+        software=enrolment.software,
+        last_seen_at=now,
+    )
+    body = {"organisation": node.organisation_id, "public_key": node.public_key, "software": node.software}
+    record(kind="node.enrolled", by=actor(node.pk), subject=node.pk, body=body)
+    return node
+
+
+@transaction.atomic
+def set_state(*, node: Node, state: NodeState, by: str) -> None:
+    """Suspend a node or let it in again; its held poll ends at once."""
+    if Node.objects.filter(pk=node.pk).exclude(state=state).update(state=state):
+        record(kind=f"node.{state.value}", by=by, subject=node.pk)
+        wakeups.notify(node.pk)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def actor(node_id: str) -> str:
+    """How the trace names a node."""
+    return f"node:{node_id}"
+
+
+# ---- what a node says outside polls and results -----------------------------------------------------------------------
+
+
+@transaction.atomic
+def open_session(*, node_id: str, hello: wire.Hello, now: datetime) -> wire.Welcome:
+    """Make ``hello.instance`` the one that polls; what the former one was working on is queued again."""
+    policy.check_protocol(hello.protocol)
+    node = _caller(node_id)
+    policy.check_hello(node, hello)
+    if hello.epoch > node.epoch + 1:
+        record(kind="node.ahead", by=actor(node_id), subject=node_id, body={"epoch": hello.epoch, "hub": node.epoch})
+    node.epoch, node.instance, node.software, node.last_seen_at = hello.epoch, hello.instance, hello.software, now
+    node.save(update_fields=["epoch", "instance", "software", "last_seen_at"])
+    Task.objects.filter(node=node, state=TaskState.LEASED).update(state=TaskState.QUEUED, leased_until=None)
+    body = {"epoch": hello.epoch, "software": hello.software, "ledger_sequence": hello.ledger_sequence}
+    record(kind="node.session", by=actor(node_id), subject=node_id, body=body)
+    wakeups.notify(node_id)  # the former instance's held poll ends
+    return wire.Welcome(protocol=hello.protocol, epoch=node.epoch, hub_time=now, rotations=queries.rotations())
+
+
+@transaction.atomic
+def publish(*, node_id: str, publication: Publication, now: datetime) -> wire.Receipt:
+    """Take in what the node publishes, by the handler a domain registered; an older publication cannot undo a newer."""
+    node = _caller(node_id)
+    if node.published_at is not None and publication.published_at < node.published_at:
+        raise Refused("publication-stale")
+    node.published_at, node.last_seen_at = publication.published_at, now
+    node.save(update_fields=["published_at", "last_seen_at"])
+    detail = registry.publication()(node, publication)
+    releases = {release.dataset.dataset_id: [release.release, release.digest] for release in publication.releases}
+    record(kind="node.published", by=actor(node_id), subject=node_id, body={"releases": releases})
+    return wire.Receipt(detail=detail)
+
+
+def answered(*, node_id: str, since: wire.AnsweredSince) -> wire.Answered:
+    """What the hub has from the node's ledger."""
+    return queries.answered_since(_caller(node_id), since.sequence)
+
+
+def _caller(node_id: str) -> Node:
+    locked = Node.objects.select_for_update() if transaction.get_connection().in_atomic_block else Node.objects.all()
+    node = locked.filter(pk=node_id).first()
+    refused = policy.refusal(node)
+    if node is None or refused is not None:
+        raise refused or Refused("node-unknown")
+    return node
+
+
+# ---- the hub's key ----------------------------------------------------------------------------------------------------
+
+
+def rotate_key(*, keyring: Keyring, by: str) -> wire.KeyRotation:
+    """Let a new key take the present one's place; repeated after a crash, it finishes what was begun."""
+    rotation = keyring.prepare()
+    with transaction.atomic():
+        row, made = KeyRotation.objects.get_or_create(
+            old=rotation.old, defaults={"new": rotation.new, "signature": rotation.signature}
+        )
+        if made:
+            record(kind="hub.key-rotated", by=by, subject="hub", body={"old": row.old, "new": row.new})
+    keyring.complete(rotation)
+    return rotation

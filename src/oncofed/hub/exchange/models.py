@@ -97,7 +97,6 @@ class Task(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     leased_until = models.DateTimeField(null=True, blank=True)
-    leased_to = models.CharField(max_length=200, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     code = models.CharField(max_length=64, blank=True)
     result = models.JSONField(null=True, blank=True)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from oncofed.contracts.exchange import Publication, Result
+from oncofed.contracts.catalogue import Publication
+from oncofed.contracts.exchange import LedgerEntry, Result
 from oncofed.hub.exchange.models import Node, Task
 
 Accept = Callable[[Task, Result], None]
@@ -18,19 +19,29 @@ Publish = Callable[[Node, Publication], tuple[str, ...]]
 """Called in one transaction with what a node publishes; what it returns stands in the receipt."""
 
 
+Entries = Callable[[Result], tuple[LedgerEntry, ...]]
+"""The ledger entries inside a result. They are kept of every answer to a task of the node, late ones too: the hub has seen
+them, and a node that was restored must learn of them. Must not raise: what cannot be read holds no entries."""
+
+
+def _no_entries(result: Result) -> tuple[LedgerEntry, ...]:
+    return ()
+
+
 class Kind(NamedTuple):
     """A kind of task."""
 
     accept: Accept
+    entries: Entries
 
 
 _KINDS: dict[str, Kind] = {}
 _publish: list[Publish] = []
 
 
-def register_kind(kind: str, *, accept: Accept) -> None:
+def register_kind(kind: str, *, accept: Accept, entries: Entries = _no_entries) -> None:
     """Let tasks of this kind be sent; to be called in an ``AppConfig.ready``."""
-    _KINDS[kind] = Kind(accept)
+    _KINDS[kind] = Kind(accept, entries)
 
 
 def kind(name: str) -> Kind:

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 from django.db import connection, transaction
@@ -77,7 +77,7 @@ def notify(*topics: str) -> None:
     transaction.on_commit(lambda: _ring_everywhere(topics))
 
 
-def ring(topics: Iterator[str] | tuple[str, ...] | list[str]) -> None:
+def ring(topics: Sequence[str]) -> None:
     """Ring the topics in this process only."""
     with _lock:
         hung = [one for topic in topics for one in _bells.get(topic, ())]
@@ -111,7 +111,7 @@ async def listen() -> None:
         try:
             async with await _listening() as peer:
                 if failures:
-                    _ring_all()  # what was notified meanwhile is lost: let everyone look
+                    ring_all()  # what was notified meanwhile is lost: let everyone look
                 failures = 0
                 async for notification in peer.notifies():
                     ring(notification.payload.split())
@@ -130,7 +130,8 @@ async def _listening() -> psycopg.AsyncConnection:
     return peer
 
 
-def _ring_all() -> None:
+def ring_all() -> None:
+    """Ring every bell in this process: whoever waits looks again."""
     with _lock:
         topics = list(_bells)
     ring(topics)

@@ -1,0 +1,254 @@
+"""Polls and results of many nodes in one transaction: few queries, however many call at once.
+
+``serve`` is synchronous and runs in the desk's thread; ``desk`` gathers the calls.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+from pydantic import ValidationError
+
+from oncofed.contracts import exchange as wire
+from oncofed.contracts.base import canonical_json
+from oncofed.contracts.errors import OncofedError, Refused
+from oncofed.hub.exchange import policy, registry
+from oncofed.hub.exchange.actions import EXPIRED, actor, store_entries
+from oncofed.hub.exchange.models import OPEN_STATES, Node, Task, TaskState
+from oncofed.hub.trace.actions import Fact, record_all
+from oncofed.trust.http_signatures import TOLERANCE_SECONDS
+
+LEASE = timedelta(seconds=10)
+"""How long a task is kept for the one poll it went to. Short: only a lost reply or a dead node makes it run out."""
+SEEN_EVERY = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One poll, or one delivery of results. ``nonce`` is "" when a held poll looks again."""
+
+    node_id: str
+    instance: str
+    now: datetime
+    nonce: str = ""
+    results: tuple[Any, ...] = ()
+    """As they came, not validated yet: one that is malformed must not take the others with it."""
+    many_bytes: bool = False
+    """Whether the body was large enough that one result may exceed the limit."""
+
+
+Outcome = wire.Tasks | OncofedError
+
+
+@dataclass
+class _Accepted:
+    """What is to be written for one task."""
+
+    task: Task
+    result: wire.Result
+    node_id: str
+
+
+@dataclass
+class _Batch:
+    """Everything one transaction gathers before it writes."""
+
+    tasks: dict[str, Task]
+    ended: list[_Accepted] = field(default_factory=list)
+    entries: dict[str, list[wire.LedgerEntry]] = field(default_factory=dict)
+
+
+@transaction.atomic
+def serve(calls: Sequence[Call]) -> list[Outcome]:
+    """An outcome for each call, in order: accept its results, then lease it tasks."""
+    outcomes = _admit(calls)
+    admitted = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, wire.Tasks)]
+    rejected = _take_results([calls[index] for index in admitted])
+    leased = _lease({calls[index].node_id for index in admitted}, calls[0].now) if admitted else {}
+    for place, index in enumerate(admitted):
+        # Two calls of one node in a batch: the first gets the tasks.
+        tasks = tuple(leased.pop(calls[index].node_id, ()))
+        outcomes[index] = wire.Tasks(tasks=tasks, rejected=tuple(rejected[place]))
+    return outcomes
+
+
+def let_in(node_id: str, nonce: str, now: datetime) -> None:
+    """``Refused(replayed)`` if this node's nonce was used before; to be called inside a transaction."""
+    if not _new_nonces([(node_id, nonce)], now):
+        raise Refused("replayed")
+
+
+# ---- who may call -----------------------------------------------------------------------------------------------------
+
+
+def _admit(calls: Sequence[Call]) -> list[Outcome]:
+    nodes = Node.objects.in_bulk({call.node_id for call in calls})
+    new = _new_nonces([(call.node_id, call.nonce) for call in calls if call.nonce], calls[0].now)
+    outcomes: list[Outcome] = []
+    for call in calls:
+        refused = policy.refusal(nodes.get(call.node_id), call.instance)
+        if call.nonce and f"{call.node_id} {call.nonce}" not in new:
+            refused = Refused("replayed")
+        outcomes.append(refused or wire.Tasks())
+    _note_seen([nodes[call.node_id] for call, out in zip(calls, outcomes, strict=True) if isinstance(out, wire.Tasks)],
+               calls[0].now)  # fmt: skip
+    return outcomes
+
+
+def _new_nonces(pairs: Collection[tuple[str, str]], now: datetime) -> set[str]:
+    """Store the nonces; those that were not there. One statement, also right with several processes."""
+    if not pairs:
+        return set()
+    until = int(now.timestamp()) + 2 * TOLERANCE_SECONDS
+    rows = ", ".join(["(%s, %s)"] * len(pairs))
+    values = [value for node_id, nonce in pairs for value in (f"{node_id} {nonce}", until)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO exchange_seennonce (nonce, until) VALUES {rows} "  # noqa: S608 - placeholders only
+            "ON CONFLICT (nonce) DO NOTHING RETURNING nonce",
+            values,
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _note_seen(nodes: Iterable[Node], now: datetime) -> None:
+    stale = [node.pk for node in nodes if node.last_seen_at is None or now - node.last_seen_at > SEEN_EVERY]
+    if stale:
+        Node.objects.filter(pk__in=stale).update(last_seen_at=now)
+
+
+# ---- results ----------------------------------------------------------------------------------------------------------
+
+
+def _take_results(calls: Sequence[Call]) -> list[list[wire.Rejection]]:
+    named = {str(raw.get("task_id")) for call in calls for raw in call.results if isinstance(raw, dict)}
+    if not named:
+        return [[] for _ in calls]
+    tasks = Task.objects.select_for_update() if connection.features.has_select_for_update else Task.objects.all()
+    batch = _Batch({task.pk: task for task in tasks.filter(pk__in=named)})
+    rejected = [
+        [rejection for raw in call.results if (rejection := _take(batch, call, raw)) is not None] for call in calls
+    ]
+    _write(batch, calls[0].now)
+    return rejected
+
+
+def _take(batch: _Batch, call: Call, raw: object) -> wire.Rejection | None:
+    """Decide about one result; what it changes is noted in the batch. None: accepted."""
+    task_id = str(raw.get("task_id"))[:200] if isinstance(raw, dict) else ""
+    task = batch.tasks.get(task_id)
+    if task is None or task.node_id != call.node_id:
+        return wire.Rejection(task_id=task_id, code="task-unknown")
+    result = _read(raw, call.many_bytes)
+    if isinstance(result, wire.Result):
+        batch.entries.setdefault(call.node_id, []).extend(registry.kind(task.kind).entries(result))
+    if task.state not in OPEN_STATES:
+        same = isinstance(result, wire.Result) and task.result == result.model_dump(mode="json")
+        code = "task-expired" if task.state == TaskState.EXPIRED else "task-closed"
+        return None if same else wire.Rejection(task_id=task_id, code=code)
+    if task.expires_at <= call.now:
+        return wire.Rejection(task_id=task_id, code=EXPIRED)  # the sweep ends it
+    return _end(batch, task, result, call)
+
+
+def _end(batch: _Batch, task: Task, result: wire.Result | str, call: Call) -> wire.Rejection | None:
+    rejection = None
+    if isinstance(result, str):
+        rejection = wire.Rejection(task_id=task.pk, code=result)
+        result = wire.Result(task_id=task.pk, status=wire.ResultStatus.REFUSED, code=result)
+    accept = registry.kind(task.kind).accept
+    _close(task, result, call.now)
+    try:
+        accept(task, result)
+    except OncofedError as error:
+        rejection = wire.Rejection(task_id=task.pk, code=error.code)
+        result = wire.Result(task_id=task.pk, status=wire.ResultStatus.REFUSED, code=error.code)
+        _close(task, result, call.now)
+        accept(task, result)
+    batch.ended.append(_Accepted(task, result, call.node_id))
+    return rejection
+
+
+def _read(raw: object, check_size: bool) -> wire.Result | str:
+    """The result, or the code that says why it is none."""
+    if check_size and len(canonical_json(raw)) > wire.MAX_RESULT_BYTES:
+        return "too-large"
+    try:
+        result = wire.Result.model_validate(raw)
+    except ValidationError:
+        return "result-invalid"
+    answered = result.status is wire.ResultStatus.ANSWERED
+    fits = result.payload is not None if answered else result.code is not None
+    return result if fits else "result-invalid"
+
+
+def _close(task: Task, result: wire.Result, now: datetime) -> None:
+    answered = result.status is wire.ResultStatus.ANSWERED
+    task.state = TaskState.ANSWERED if answered else TaskState.REFUSED
+    task.code = result.code or ""
+    task.answered_at = now
+    task.leased_until = None
+    task.result = result.model_dump(mode="json")
+
+
+def _write(batch: _Batch, now: datetime) -> None:
+    for node_id, entries in batch.entries.items():
+        store_entries(node_id=node_id, entries=entries)
+    if not batch.ended:
+        return
+    adapt = connection.ops.adapt_json_value
+    moment = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE exchange_task SET state = %s, code = %s, answered_at = %s, leased_until = NULL, result = %s "
+            "WHERE task_id = %s",
+            [
+                (one.task.state, one.task.code, moment, adapt(one.task.result, None), one.task.pk)
+                for one in batch.ended
+            ],
+        )
+    record_all(
+        Fact(
+            f"task.{one.task.state}",
+            actor(one.node_id),
+            one.task.pk,
+            {"code": one.task.code} if one.task.code else {},
+        )
+        for one in batch.ended
+    )
+
+
+# ---- leases -----------------------------------------------------------------------------------------------------------
+
+
+def _lease(node_ids: set[str], now: datetime) -> dict[str, list[wire.Task]]:
+    """The oldest waiting tasks of each node, now kept for it."""
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    found = Task.objects.filter(free, node_id__in=node_ids, state__in=OPEN_STATES, expires_at__gt=now)
+    found = found.order_by("created_at")
+    if connection.features.has_select_for_update_skip_locked:
+        found = found.select_for_update(skip_locked=True)
+    leased: dict[str, list[wire.Task]] = {}
+    names: list[str] = []
+    for task in found:
+        own = leased.setdefault(task.node_id, [])
+        if len(own) < wire.MAX_TASKS_PER_REPLY:
+            own.append(_on_wire(task))
+            names.append(task.pk)
+    if names:
+        Task.objects.filter(pk__in=names).update(state=TaskState.LEASED, leased_until=now + LEASE)
+    return leased
+
+
+def _on_wire(task: Task) -> wire.Task:
+    return wire.Task(
+        task_id=task.task_id,
+        kind=task.kind,
+        created_at=task.created_at,
+        expires_at=task.expires_at,
+        asker=wire.Asker.model_validate(task.asker),
+        payload=task.payload,
+    )
