@@ -24,13 +24,30 @@ _HAS = {
     "annotation": "with an annotation of the kind {}",
 }
 """Criteria with a phrase of their own; the others are "with LABEL VALUES"."""
-_DESCENDING = {"diagnosis": "any narrower diagnosis included", "body_part": "its parts included"}
-_PLAIN_LABELS = {
-    "timepoint": "imaging time point",
+_NOTES = {"diagnosis": "any narrower diagnosis included", "body_part": "its parts included"}
+_NAMES = {
+    "er": "oestrogen receptor",
+    "pr": "progesterone receptor",
+    "her2": "HER2 score",
+    "ki67": "Ki-67",
+    "psa": "PSA",
+    "gleason": "Gleason score",
+    "isup": "ISUP grade group",
+    "bi_rads": "BI-RADS assessment",
+    "pi_rads": "PI-RADS assessment",
+    "ecog": "ECOG performance status",
+    "response": "response",
     "body_part": "body part",
     "derived_body_part": "body part (derived from the dataset)",
     "laterality": "laterality",
+    "sequence_type": "MR sequence",
+    **{axis.lower(): f"{axis} category" for axis in ("cT", "cN", "cM", "pT", "pN", "pM")},
 }
+"""Names of criteria as they stand in a sentence; the others are their label in lower case."""
+_BY_CODE = frozenset({"gleason", "isup", "bi_rads", "pi_rads", "ecog", "stage_group", "breast_density", "her2"})
+"""Vocabularies whose codes are what people say."""
+_AS_WRITTEN = frozenset({"oncotree", "manufacturer", "response", "tracer"})
+"""Vocabularies whose labels keep their capital letter in a sentence."""
 
 
 def explain(query: Query) -> str:
@@ -39,15 +56,21 @@ def explain(query: Query) -> str:
     species = next(part for part in parts if isinstance(part, Criterion) and part.criterion == "species")
     subject = _subject(species)
     phrases = [_phrase(part) for part in parts if part != species]
+    if sum(_on_a_series(part) for part in parts) > 1:
+        phrases[-1] += " (these series need not be the same one)"
     if not phrases:
         return f"All {subject}."
     return f"{subject[0].upper()}{subject[1:]} {', '.join(phrases)}."
 
 
+def _on_a_series(part: Part) -> bool:
+    return isinstance(part, Criterion) and CRITERIA[part.criterion].level is Level.SERIES and not part.negated
+
+
 def _subject(species: Criterion) -> str:
     cells = named(species)
     if cells.values == everything("species"):
-        return "patients and phantoms of any species" if cells.missing else "patients and phantoms of a recorded species"
+        return f"patients and phantoms of {'any' if cells.missing else 'a recorded'} species"
     kinds = [_SPECIES[value] for value in species.values if value != MISSING]
     return _either([*kinds, *(["patients of no recorded species"] if cells.missing else [])])
 
@@ -63,8 +86,9 @@ def criterion_phrase(criterion: Criterion) -> str:
     if cells.values == everything(definition.name) and not criterion.negated:
         return f"with any {name}, recorded or not" if cells.missing else f"with a recorded {name}"
     if criterion.negated:
-        otherwise = "or none recorded" if criterion.or_missing else "and at least one recorded"
-        return f"with no {name} {_values(definition, criterion.values)} ({otherwise})"
+        noun = f"series of {name}" if definition.level is Level.SERIES else name
+        otherwise = f"also where no {name} is recorded" if criterion.or_missing else f"where a {name} is recorded"
+        return f"with no {noun} {_values(definition, criterion.values)} ({otherwise})"
     return _positive(definition, criterion.values)
 
 
@@ -119,24 +143,27 @@ def _inside(criterion: Criterion) -> str:
 
 
 def _name(definition: CriterionDefinition) -> str:
-    own = _PLAIN_LABELS.get(definition.name)
-    if own or definition.name in {"sex", "diagnosis", "treatment", "annotation", "modality", "manufacturer", "contrast"}:
-        return own or definition.name
-    text = definition.label
-    return text if text[:2].isupper() or "-" in text[:3] or text[1:2].isupper() else text[0].lower() + text[1:]
+    return _NAMES.get(definition.name) or definition.label.lower()
 
 
 def _values(definition: CriterionDefinition, values: Sequence[str]) -> str:
     bands = definition.bands
     known = [value for value in values if value != MISSING]
-    if bands and known and (run := run_of_bands(bands, known)):
-        said = _run(bands, *run)
-    elif bands:
-        said = _either(value.replace("-", "\u2013", 1) for value in known) + _unit(bands)
-    else:
-        said = _either(label(definition.name, value) for value in known)
-    note = _DESCENDING.get(definition.name)
-    return f"{said} ({note})" if note and not bands and _has_narrower(definition.name, known) else said
+    if bands and (run := run_of_bands(bands, known)):
+        return _run(bands, *run)
+    if bands:
+        return _either(value.replace("-", "\u2013", 1) for value in known) + _unit(bands)
+    said = _either(_label(definition, value) for value in known)
+    note = _NOTES.get(definition.name)
+    return f"{said} ({note})" if note and expand(definition.name, known) != frozenset(known) else said
+
+
+def _label(definition: CriterionDefinition, value: str) -> str:
+    if definition.values in _BY_CODE:
+        return value
+    words = label(definition.name, value)
+    capital = definition.values in _AS_WRITTEN or not words[1:2].islower()
+    return words if capital else words[0].lower() + words[1:]
 
 
 def _run(bands: Bands, low: float, high: float | None) -> str:
@@ -149,11 +176,6 @@ def _run(bands: Bands, low: float, high: float | None) -> str:
 
 def _unit(bands: Bands) -> str:
     return f" {bands.unit}" if bands.unit not in ("", "a") else ""
-
-
-def _has_narrower(name: str, values: Iterable[str]) -> bool:
-    named_values = frozenset(values)
-    return expand(name, named_values) != named_values
 
 
 def _either(words: Iterable[str]) -> str:

@@ -63,6 +63,10 @@ class Query(Wire):
 
     all: Annotated[tuple[Part, ...], Field(max_length=100)] = ()
 
+    def __and__(self, other: "Query") -> "Query":
+        """The query of those whom both count."""
+        return Query(all=(*self.all, *other.all))
+
     def canonical(self) -> "Query":
         """The one form of all equivalent queries (``QueryError`` outside the grammar, the limits, or contradictory)."""
         return _canonical(self)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
+from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
 from lark.exceptions import UnexpectedInput
 
 from oncofed.contracts.canonical import check_place
@@ -35,6 +35,7 @@ from oncofed.contracts.vocabulary import folded, lookup, nearest
 MAX_TEXT = 20_000
 """Characters; a longer text is refused before it is read."""
 
+# In WORD: what a word cannot begin with, and what it cannot hold (a range such as 50..70 is no word).
 _GRAMMAR = r"""
 start: conj?
 conj: clause (AND clause)*
@@ -63,7 +64,7 @@ BETWEEN.4: /between\b/i
 RANGE.3: /(\d+(\.\d+)?\s*)?(\.\.\.?|\u2026)(\s*\d+(\.\d+)?)?/
 CMP.3: />=|<=|!=|<>|==|=|<|>|\u2265|\u2264|\u2260|:/
 STRING.3: /"[^"]*"|'[^']*'|\u201c[^\u201d]*\u201d/
-WORD: /[^\s()=<>!,:"'\u201c\u201d&|\u2026\u2264\u2265\u2260]((?!\.\.)[^\s()=<>!,:"\u201c\u201d&|\u2026\u2264\u2265\u2260])*/
+WORD: /(?!')((?!\.\.)[^\s()=<>!,:"\u201c\u201d&|\u2026\u2264\u2265\u2260])+/
 LPAR: "("
 RPAR: ")"
 COMMA: ","
@@ -94,15 +95,21 @@ def parse(text: str) -> Parsed:
 
 
 def _syntax(text: str, error: UnexpectedInput) -> QueryError:
-    at_end = isinstance(error, UnexpectedEOF) or (isinstance(error, UnexpectedToken) and error.token.type == "$END")
-    if at_end:
-        return QueryError("query-syntax", "the query ends too early", position=Position(len(text), len(text)))
-    start = error.pos_in_stream
-    found = text[start] if isinstance(error, UnexpectedCharacters) else str(getattr(error, "token", text[start]))
+    start: int | None = getattr(error, "pos_in_stream", None)
+    if start is None or (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
+        return QueryError("query-syntax", f"the query ends too early{_hint(error)}", position=_span(len(text), ""))
+    if isinstance(error, UnexpectedCharacters):
+        quote = text[start] in "\"'\u201c"
+        detail = "a quotation mark is not closed" if quote else f"“{text[start]}” is not expected here"
+        return QueryError("query-syntax", detail, position=_span(start, text[start]))
+    found = str(getattr(error, "token", ""))
+    return QueryError("query-syntax", f"“{found}” is not expected here{_hint(error)}", position=_span(start, found))
+
+
+def _hint(error: UnexpectedInput) -> str:
     wanted = getattr(error, "accepts", None) or getattr(error, "expected", None) or ()
     hints = [words for token, words in _EXPECTED.items() if token in wanted]
-    expected = f"; expected {' or '.join(hints)}" if hints else ""
-    return QueryError("query-syntax", f"“{found}” is not expected here{expected}", position=_span(start, found))
+    return f"; expected {' or '.join(hints)}" if hints else ""
 
 
 def _span(start: int, text: str) -> Position:
@@ -114,9 +121,11 @@ def _span(start: int, text: str) -> Position:
 
 @dataclass(frozen=True)
 class _Words:
+    """Words that stand together, or one quoted text. ``starts``: where each word begins."""
+
     text: str
     position: Position
-    quoted: bool = False
+    starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,9 +177,9 @@ class _Finder(Transformer[Token, Any]):
 
     def words(self, found: list[Token]) -> _Words:
         if found[0].type == "STRING":
-            return _Words(found[0][1:-1], _span(found[0].start_pos or 0, found[0]), quoted=True)
-        start, end = found[0].start_pos or 0, found[-1].end_pos or 0
-        return _Words(" ".join(found), Position(start, end))
+            return _Words(found[0][1:-1], _span(found[0].start_pos or 0, found[0]))
+        starts = tuple(token.start_pos or 0 for token in found)
+        return _Words(" ".join(found), Position(starts[0], found[-1].end_pos or 0), starts)
 
     phrase = words
 
@@ -271,11 +280,18 @@ def _clause(clause: _Clause, notes: list[str]) -> list[Part]:
 
 
 def _shortcut(words: _Words) -> _Comparison:
-    found = SHORTCUTS.get(folded(words.text))
-    if found is None:
-        raise _says_nothing(words)
-    name, cell = found
-    return _Comparison(_Words(name, words.position), "=", (_Words(cell, words.position),))
+    """“women”, or a criterion followed by its value without a sign: “stage II”, “field strength 3 T”."""
+    if found := SHORTCUTS.get(folded(words.text)):
+        name, cell = found
+        return _Comparison(_Words(name, words.position), "=", (_Words(cell, words.position),))
+    split = words.text.split(" ")
+    for length in range(len(words.starts) - 1, 0, -1):
+        head, tail = " ".join(split[:length]), " ".join(split[length:])
+        if folded(head) in _known_names():
+            start, between_them = words.starts[0], words.starts[length]
+            name_words = _Words(head, _span(start, head))
+            return _Comparison(name_words, "=", (_Words(tail, Position(between_them, words.position.end)),))
+    raise _says_nothing(words)
 
 
 def _says_nothing(words: _Words) -> QueryError:

@@ -109,8 +109,7 @@ def roll_up(criterion: str, value: str) -> str:
     name = _hierarchy(CRITERIA[criterion])
     if name is None or value == MISSING:
         return value
-    path = (value, *ancestors(name, value))
-    return path[-2] if name == "oncotree" and len(path) > 1 else path[-1]
+    return (value, *ancestors(name, value))[-1]
 
 
 @cache
