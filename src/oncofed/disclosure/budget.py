@@ -76,9 +76,10 @@ def spends(entries: Iterable[LedgerEntry]) -> list[Spend]:
 def decide(
     spent: Iterable[Spend], *, year: int, organisation: str, lineages: Iterable[str], cost: int, limits: Limits
 ) -> Decision:
-    """May ``organisation`` spend ``cost`` live counts on each of ``lineages`` in ``year``? Rows of other years do not count.
+    """May ``organisation`` spend ``cost`` live counts on each of ``lineages`` in ``year``?
 
-    ``spent`` may be summed or single rows, in any order. With ``cost`` 0 it tells what is left.
+    ``spent`` may be summed or single rows, in any order; rows of other years do not count. With ``cost`` 0 it tells
+    what is left.
     """
     own: Counter[str] = Counter()
     everyone: Counter[str] = Counter()
@@ -112,5 +113,5 @@ def budget_year(now: datetime, last: int | None) -> int:
 
 
 def may_publish(published: int) -> bool:
-    """Whether a lineage that has ``published`` cubes this year may publish another. Tells by counting, not by content."""
+    """Whether a lineage that has ``published`` cubes this year may publish another: counted, whatever they hold."""
     return published < RELEASES_A_YEAR

@@ -15,7 +15,7 @@ DELTA = 1e-6
 """δ of the conversion from zCDP. Below one in the number of patients of any one hospital (a usual rule: δ « 1/n)."""
 
 CUBE_RHO = Fraction(2539, 10_000)
-"""zCDP budget of one cube: the most that converts to at most ``CUBE_EPSILON`` (Bun and Steinke, TCC 2016, prop. 1.3)."""
+"""zCDP budget of one cube: the most that converts to at most ``CUBE_EPSILON`` (Bun and Steinke, TCC 2016)."""
 
 POPULATION_RHO = Fraction(10, 1000)
 """Share of the patient total: sd 7. It is the denominator people see first, and one cell is cheap."""
@@ -44,8 +44,8 @@ SIZE_CLAMPS = {"patients": 1, "studies": 5, "series": 50, "instances": 5000}
 have at most 3 studies, 27 series and 1,279 instances. A heavy tail is therefore told too small, never too large."""
 
 LIVE_EPSILON = Fraction(1, 10)
-"""ε₀ of one live count: sd 14.1. In our simulation of differencing (facts §3.2) ε 0.5 / 0.28 / 0.1 give an attacker with
-25 pairs a success of .107 / .045 / .021 at 1 % false positives; samply's 0.28 keyed by the count gives 1.000."""
+"""ε₀ of one live count: sd 14.1. In our simulation of differencing (facts §3.2) ε 0.5 / 0.28 / 0.1 give an attacker
+with 25 pairs a success of .107 / .045 / .021 at 1 % false positives; samply's 0.28 keyed by the count gives 1.000."""
 
 ORGANISATION_COUNTS = 50
 """Live counts (cells) one organisation may spend on one lineage in one year: ε 5 by plain addition. MII's hard quota

@@ -1,8 +1,8 @@
 """The published cube of a release: noisy marginals made once at the node, from which node and hub answer for ever.
 
-The noise of a marginal is keyed by the node's secret and the release's digest: publishing a release again gives the same
-cube, and a release with a patient less has noise of its own. A node keeps the cube it first made of a release and publishes
-that one: another plan or vocabulary would be a second look at the same patients, and cost again.
+The noise of a marginal is keyed by the node's secret and the release's digest: publishing a release again gives the
+same cube, and a release with a patient less has noise of its own. A node keeps the cube it first made of a release and
+publishes that one: another plan or vocabulary would be a second look at the same patients, and cost again.
 """
 
 import hmac
@@ -23,7 +23,7 @@ from oncofed.disclosure.noise import KeyedStream, discrete_gaussian
 from oncofed.disclosure.plan import POPULATION_VARIANCE, Planned, rho
 
 Exact = Mapping[tuple[str, ...], int]
-"""True counts by cell, as `Warehouse.marginal` gives them: rolled-up values in the order of the criteria; absent is 0."""
+"""True counts by cell, as `Warehouse.marginal` gives them: rolled-up values in the order of the criteria; absent: 0."""
 
 
 def noise_stream(secret: bytes, digest: str, what: tuple[str, ...], variance: Fraction) -> KeyedStream:
@@ -42,8 +42,9 @@ def build(
 ) -> Cube:
     """The cube of a protected release: discrete Gaussian noise on every cell of every domain.
 
-    ``exact`` holds a table for the criteria of each of ``marginals`` (``plan.planned``), computed with its clamp and over
-    human patients, but over all for ``species``; ``population`` is the number of human patients. ε is what the plan costs.
+    ``exact`` holds a table for the criteria of each of ``marginals`` (``plan.planned``), computed with its clamp and
+    over human patients, but over all for ``species``; ``population`` is the number of human patients. ε is what the
+    plan costs.
     """
     return Cube(
         epsilon=epsilon_of(rho(marginals)),
@@ -99,9 +100,10 @@ class CubeCells:
 def answer(cube: Cube, query: Query, by: str | None = None) -> CubeCells | None:
     """What ``cube`` says to the canonical ``query``, or None where only a live count can.
 
-    It can say: all human patients, or those with one or two positive criteria of a marginal, and any of these broken down
-    by one more criterion of it; and how many patients are of other species. Several values of one criterion add up where
-    a patient has only one of them (σ grows with √n); where a patient may have several, only a single value is answered.
+    It can say: all human patients, or those with one or two positive criteria of a marginal, and any of these broken
+    down by one more criterion of it; and how many patients are of other species. Several values of one criterion add up
+    where a patient has only one of them (σ grows with √n); where a patient may have several, only a single value is
+    answered.
     """
     asked = _positive(query)
     if asked is None:

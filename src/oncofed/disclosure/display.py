@@ -1,7 +1,7 @@
 """How protected numbers are added up and shown. The only place where they are rounded, cut at 0 or called "<10".
 
-Totals are plain sums of the noisy integers, negative ones too, so that they are unbiased: thirty hospitals without a case
-add up to about zero. Rounding or cutting each part first would add up to 125 (facts §3.4).
+Totals are plain sums of the noisy integers, negative ones too, so that they are unbiased: thirty hospitals without a
+case add up to about zero. Rounding or cutting each part first would add up to 125 (facts §3.4).
 """
 
 import math

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from oncofed.contracts.base import canonical_json
 from oncofed.contracts.vocabulary import cells
@@ -33,7 +34,7 @@ class Question:
     by: str | None
     digests: frozenset[str]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What the ledger files the answer under (hexadecimal SHA-256). Holds no secret: the hub may know it."""
         question = ["count", self.query_key, "patients", self.by, sorted(self.digests)]

@@ -36,8 +36,9 @@ VALUES = {
 
 They are what the home and search pages show beside the query, and the EUCAIM catalogue's own filters (sex, age,
 diagnosis, year, modality, body part, manufacturer) with what decides whether images are useful (annotation, stage,
-treatment). 1: one value, or rarely more; 2 keeps 99 % of the (patient, body part) pairs and all but 0.1 % of the ages in
-IDC; 3 is ``CLAMP``, 97-99.7 % of the pairs. Markers and TNM categories are asked together with a diagnosis and more: live.
+treatment). 1: one value, or rarely more; 2 keeps 99 % of the (patient, body part) pairs and all but 0.1 % of the ages
+in IDC; 3 is ``CLAMP``, 97-99.7 % of the pairs. Markers and TNM categories are asked together with a diagnosis and more:
+live.
 """
 
 PAIRS = (
@@ -95,6 +96,6 @@ def _shared(marginals: Sequence[tuple[tuple[str, ...], int]], rho: Fraction) -> 
 
 
 def rho(marginals: Collection[Planned]) -> Fraction:
-    """ZCDP cost of a whole release: its marginals, the patient total and the sizes."""
+    """Cost (zCDP) of a whole release: its marginals, the patient total and the sizes."""
     sizes = sum(gaussian_rho(SIZE_CLAMPS[name] ** 2, variance) for name, variance in SIZE_VARIANCES.items())
     return sum((one.rho for one in marginals), gaussian_rho(1, POPULATION_VARIANCE) + sizes)

@@ -89,8 +89,8 @@ def test_what_is_shown_says_how_little_zero_proves() -> None:
     assert one is not None
     assert one.code == "near-zero"
     assert one.text == (
-        "One hospital without a single case gives zero on average, by chance up to 30 more or less. This total cannot be "
-        "told apart from none: anything up to 45 patients would look like this."
+        "One hospital without a single case gives zero on average, by chance up to 30 more or less. "
+        "This total cannot be told apart from none: anything up to 45 patients would look like this."
     )
     many = caution([Part(-3, SIGMA)] * 30)
     assert many is not None
