@@ -36,13 +36,8 @@ def publish(*, node: Node, publication: Publication, by: str) -> Changes:
     policy.check_form(publication)
     edition = _next_edition()
     names = [record.dataset.dataset_id for record in publication.releases]
-    known = {
-        dataset.dataset_id: dataset
-        for dataset in Dataset.objects.filter(dataset_id__in=names)
-    }
-    policy.check_owner(
-        node.node_id, {name: dataset.node_id for name, dataset in known.items()}
-    )
+    known = {dataset.dataset_id: dataset for dataset in Dataset.objects.filter(dataset_id__in=names)}
+    policy.check_owner(node.node_id, {name: dataset.node_id for name, dataset in known.items()})
     changes, now = Changes(), timezone.now()
     for record in publication.releases:
         _publish_one(
@@ -52,17 +47,12 @@ def publish(*, node: Node, publication: Publication, by: str) -> Changes:
             edition=edition,
             changes=changes,
         )
-    for dataset in Dataset.objects.filter(node=node, withdrawn_at=None).exclude(
-        dataset_id__in=names
-    ):
+    for dataset in Dataset.objects.filter(node=node, withdrawn_at=None).exclude(dataset_id__in=names):
         _withdraw(dataset, edition, now)
         changes.withdrawn.append(dataset.dataset_id)
     if changes:
         Edition.objects.filter(pk=1).update(number=edition)
-    releases = {
-        record.dataset.dataset_id: [record.release, record.digest]
-        for record in publication.releases
-    }
+    releases = {record.dataset.dataset_id: [record.release, record.digest] for record in publication.releases}
     trace(
         kind="catalogue.published",
         by=by,
@@ -107,12 +97,7 @@ def _publish_one(
             ((release.release, release.content) for release in releases.values()),
         )
         standing = releases.get(record.release)
-        if (
-            standing
-            and standing.current
-            and dataset.withdrawn_at is None
-            and dataset.record == description
-        ):
+        if standing and standing.current and dataset.withdrawn_at is None and dataset.record == description:
             return
         changes.changed.append(name)
     dataset.record, dataset.title = description, record.dataset.title
@@ -146,3 +131,10 @@ def _make_current(dataset: Dataset, record: ReleaseRecord, now: datetime) -> Non
 def _withdraw(dataset: Dataset, edition: int, now: datetime) -> None:
     dataset.releases.filter(current=True).update(current=False, withdrawn_at=now)
     Dataset.objects.filter(pk=dataset.pk).update(withdrawn_at=now, edition=edition)
+
+
+def receive(node: Node, publication: Publication) -> tuple[str, ...]:
+    """Take in what a node publishes (``exchange.registry.Publish``); the receipt says what changed."""
+    changes = publish(node=node, publication=publication, by=f"node:{node.node_id}")
+    told = (("new", changes.added), ("changed", changes.changed), ("withdrawn", changes.withdrawn))
+    return tuple(f"{len(names)} {word}" for word, names in told if names) or ("nothing changed",)

@@ -41,9 +41,7 @@ class CubeSum:
 
     def cube(self) -> Cube:
         """The sum so far. ``epsilon`` and ``delta`` are the greatest of the parts, not a claim about their sum."""
-        whole = [
-            criteria for criteria, seen in self._seen.items() if seen == self._cubes
-        ]
+        whole = [criteria for criteria, seen in self._seen.items() if seen == self._cubes]
         population = self._marginal(()) if () in whole else None
         marginals = tuple(self._marginal(criteria) for criteria in whole if criteria)
         return Cube.model_construct(
@@ -55,9 +53,7 @@ class CubeSum:
 
     def _marginal(self, criteria: tuple[str, ...]) -> Marginal:
         sigma = math.sqrt(self._variance[criteria])
-        return Marginal.model_construct(
-            criteria=criteria, cells=self._cells[criteria], sigma=sigma
-        )
+        return Marginal.model_construct(criteria=criteria, cells=self._cells[criteria], sigma=sigma)
 
 
 def summed(cubes: Iterable[Cube]) -> Cube:

@@ -7,9 +7,7 @@ class Dataset(models.Model):
     """A dataset, owned by the first node that published it. Withdrawn: no longer among what the node publishes."""
 
     dataset_id = models.CharField(primary_key=True, max_length=63)
-    node = models.ForeignKey(
-        "exchange.Node", on_delete=models.PROTECT, related_name="datasets"
-    )
+    node = models.ForeignKey("exchange.Node", on_delete=models.PROTECT, related_name="datasets")
     dataset_class = models.CharField(max_length=16)
     title = models.CharField(max_length=200)
     programme = models.CharField(max_length=200, blank=True)
@@ -27,9 +25,7 @@ class Dataset(models.Model):
 class Release(models.Model):
     """One immutable release. ``cube`` is kept apart from ``record`` (which holds all else), as it is large."""
 
-    dataset = models.ForeignKey(
-        Dataset, on_delete=models.CASCADE, related_name="releases"
-    )
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="releases")
     release = models.CharField(max_length=200)
     digest = models.CharField(max_length=64)
     content = models.CharField(max_length=64)
@@ -42,9 +38,7 @@ class Release(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=("dataset", "release"), name="one_release_of_a_name"
-            ),
+            models.UniqueConstraint(fields=("dataset", "release"), name="one_release_of_a_name"),
             models.UniqueConstraint(
                 fields=("dataset",),
                 condition=models.Q(current=True),

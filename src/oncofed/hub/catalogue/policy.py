@@ -49,30 +49,17 @@ def _check_record(record: ReleaseRecord) -> None:
         *record.cube.marginals,
         *([record.cube.population] if record.cube.population else []),
     ]
-    unknown = {
-        criterion
-        for part in (record.supports, *(m.criteria for m in marginals))
-        for criterion in part
-    }
+    unknown = {criterion for part in (record.supports, *(m.criteria for m in marginals)) for criterion in part}
     if unknown := unknown - CRITERIA.keys():
-        raise BadInput(
-            "publication-invalid", f"{name}: unknown criterion {min(unknown)}"
-        )
+        raise BadInput("publication-invalid", f"{name}: unknown criterion {min(unknown)}")
     for marginal in marginals:
         _check_marginal(name, marginal)
-    if record.dataset.dataset_class is DatasetClass.PROTECTED and any(
-        m.sigma <= 0 for m in marginals
-    ):
+    if record.dataset.dataset_class is DatasetClass.PROTECTED and any(m.sigma <= 0 for m in marginals):
         raise Refused("publication-unprotected", name)
 
 
 def _check_marginal(name: str, marginal: Marginal) -> None:
-    domain = {
-        "|".join(cells)
-        for cells in product(
-            *(vocabulary.cells(criterion) for criterion in marginal.criteria)
-        )
-    }
+    domain = {"|".join(cells) for cells in product(*(vocabulary.cells(criterion) for criterion in marginal.criteria))}
     if not marginal.cells.keys() <= domain or not 0 <= marginal.sigma <= MAX_COUNT:
         raise Corrupt(
             "publication-corrupt",
@@ -93,6 +80,4 @@ def check_unchanged(record: ReleaseRecord, known: Iterable[tuple[str, str]]) -> 
     """``known``: pairs of release name and content digest of the dataset. A name stands for one content for ever."""
     stored = dict(known).get(record.release)
     if stored is not None and stored != content_digest(record):
-        raise Refused(
-            "release-changed", f"{record.dataset.dataset_id} {record.release}"
-        )
+        raise Refused("release-changed", f"{record.dataset.dataset_id} {record.release}")

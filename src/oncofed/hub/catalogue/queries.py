@@ -62,14 +62,10 @@ class Page:
 
 def current_releases() -> QuerySet[Release]:
     """The releases that can be asked now."""
-    return Release.objects.filter(
-        current=True, dataset__withdrawn_at=None
-    ).select_related("dataset__node")
+    return Release.objects.filter(current=True, dataset__withdrawn_at=None).select_related("dataset__node")
 
 
-def dataset_list(
-    filters: Filters = Filters(), *, offset: int = 0, limit: int = 50
-) -> Page:
+def dataset_list(filters: Filters = Filters(), *, offset: int = 0, limit: int = 50) -> Page:
     """The datasets that pass ``filters``, by title, with facets. Each facet counts without its own choice."""
     snapshot, nodes = shelf(), {node.node_id: node for node in Node.objects.all()}
     words = filters.search.casefold().split()
@@ -78,11 +74,7 @@ def dataset_list(
     for entry, values in _with_values(snapshot, nodes):
         if not all(word in entry.searchable for word in words):
             continue
-        failing = [
-            kind
-            for kind, wanted in filters.chosen.items()
-            if wanted and wanted.isdisjoint(values[kind])
-        ]
+        failing = [kind for kind, wanted in filters.chosen.items() if wanted and wanted.isdisjoint(values[kind])]
         if not failing:
             found.append(entry)
         if len(failing) <= 1:
@@ -96,9 +88,7 @@ def dataset_list(
     )
 
 
-def _with_values(
-    snapshot: Shelf, nodes: Mapping[str, Node]
-) -> list[tuple[Entry, dict[str, tuple[str, ...]]]]:
+def _with_values(snapshot: Shelf, nodes: Mapping[str, Node]) -> list[tuple[Entry, dict[str, tuple[str, ...]]]]:
     """All entries in the order of their titles, each with its values by kind."""
 
     def compute() -> list[tuple[Entry, dict[str, tuple[str, ...]]]]:
@@ -108,22 +98,14 @@ def _with_values(
         )
         return [(entry, _values(entry, nodes[entry.node].country)) for entry in ordered]
 
-    listed: list[tuple[Entry, dict[str, tuple[str, ...]]]] = snapshot.remembered(
-        "listed", compute
-    )
+    listed: list[tuple[Entry, dict[str, tuple[str, ...]]]] = snapshot.remembered("listed", compute)
     return listed
 
 
 def _values(entry: Entry, country: str) -> dict[str, tuple[str, ...]]:
     record = entry.record
     return {
-        "cancer": tuple(
-            {
-                vocabulary.roll_up("diagnosis", code)
-                for code in record.cancer_types
-                if _known(code)
-            }
-        ),
+        "cancer": tuple({vocabulary.roll_up("diagnosis", code) for code in record.cancer_types if _known(code)}),
         "modality": entry.modalities,
         "country": (country,),
         "node": (entry.node,),
@@ -136,15 +118,10 @@ def _known(code: str) -> bool:
     return code in vocabulary.terms("oncotree")
 
 
-def _facet(
-    kind: str, counts: Counter[str], filters: Filters, nodes: Mapping[str, Node]
-) -> tuple[FacetValue, ...]:
+def _facet(kind: str, counts: Counter[str], filters: Filters, nodes: Mapping[str, Node]) -> tuple[FacetValue, ...]:
     chosen = filters.chosen.get(kind, frozenset())
     values = [*counts.items(), *((value, 0) for value in chosen - counts.keys())]
-    facet = [
-        FacetValue(value, _label(kind, value, nodes), count, value in chosen)
-        for value, count in values
-    ]
+    facet = [FacetValue(value, _label(kind, value, nodes), count, value in chosen) for value, count in values]
     return tuple(sorted(facet, key=lambda part: (-part.datasets, part.label)))
 
 
@@ -174,11 +151,7 @@ def dataset(dataset_id: str) -> Listed:
 
 def releases_of(dataset_id: str) -> QuerySet[Release]:
     """All releases of a dataset, newest first."""
-    return (
-        Release.objects.filter(dataset=dataset_id)
-        .defer("cube")
-        .order_by("-published_at")
-    )
+    return Release.objects.filter(dataset=dataset_id).defer("cube").order_by("-published_at")
 
 
 @dataclass(frozen=True)
@@ -213,13 +186,8 @@ def figures() -> Figures:
 
     def compute() -> Figures:
         nodes = {entry.node for entry in snapshot.entries.values()}
-        countries = set(
-            Node.objects.filter(node_id__in=nodes).values_list("country", flat=True)
-        )
-        amounts = [
-            _amount(getattr(entry.size, size) for entry in snapshot.entries.values())
-            for size in SIZES
-        ]
+        countries = set(Node.objects.filter(node_id__in=nodes).values_list("country", flat=True))
+        amounts = [_amount(getattr(entry.size, size) for entry in snapshot.entries.values()) for size in SIZES]
         return Figures(len(nodes), len(countries), len(snapshot.entries), *amounts)
 
     whole: Figures = snapshot.remembered("figures", compute)

@@ -58,9 +58,7 @@ class Shelf:
     edition: int
     entries: dict[str, Entry]
     groups: dict[str, tuple[Group, ...]]
-    kept: OrderedDict[frozenset[str], tuple[Group, ...]] = field(
-        default_factory=OrderedDict
-    )
+    kept: OrderedDict[frozenset[str], tuple[Group, ...]] = field(default_factory=OrderedDict)
     memory: dict[str, Any] = field(default_factory=dict)
     """Whatever was computed from this edition and shall go with it."""
 
@@ -86,9 +84,7 @@ class Shelf:
     def pooled(self, datasets: Collection[str] | None) -> tuple[Group, ...]:
         """As ``groups_of``, but summed over the nodes too (``node`` is ""): few groups, for facets."""
         name = "pooled" if datasets is None else "pooled:" + ",".join(sorted(datasets))
-        pooled: tuple[Group, ...] = self.remembered(
-            name, lambda: tuple(_pooled(self.groups_of(datasets)))
-        )
+        pooled: tuple[Group, ...] = self.remembered(name, lambda: tuple(_pooled(self.groups_of(datasets))))
         return pooled
 
 
@@ -98,15 +94,11 @@ def _pooled(groups: Iterable[Group]) -> Iterator[Group]:
         alike.setdefault((group.dataset_class, group.supports), []).append(group)
     for (dataset_class, supports), parts in alike.items():
         releases = tuple(release for part in parts for release in part.releases)
-        yield Group(
-            "", dataset_class, supports, releases, summed(part.cube for part in parts)
-        )
+        yield Group("", dataset_class, supports, releases, summed(part.cube for part in parts))
 
 
 def _grouped(entries: Iterable[Entry], cubes: dict[str, Cube]) -> Iterator[Group]:
-    alike: dict[
-        tuple[str, DatasetClass, frozenset[str]], tuple[list[ReleaseName], CubeSum]
-    ] = {}
+    alike: dict[tuple[str, DatasetClass, frozenset[str]], tuple[list[ReleaseName], CubeSum]] = {}
     for entry in entries:
         key = (entry.node, entry.record.dataset_class, entry.supports)
         releases, total = alike.setdefault(key, ([], CubeSum()))
@@ -117,13 +109,8 @@ def _grouped(entries: Iterable[Entry], cubes: dict[str, Cube]) -> Iterator[Group
 
 
 def _cubes(datasets: Collection[str]) -> dict[str, Cube]:
-    rows = Release.objects.filter(
-        current=True, dataset__in=datasets, dataset__withdrawn_at=None
-    )
-    return {
-        name: Cube.model_validate_json(cube)
-        for name, cube in rows.values_list("dataset_id", "cube").iterator()
-    }
+    rows = Release.objects.filter(current=True, dataset__in=datasets, dataset__withdrawn_at=None)
+    return {name: Cube.model_validate_json(cube) for name, cube in rows.values_list("dataset_id", "cube").iterator()}
 
 
 def _entry(release: Release, cube: Cube) -> Entry:
@@ -153,11 +140,7 @@ def _clear_values(cube: Cube, criterion: str) -> tuple[str, ...]:
     for marginal in cube.marginals:
         if marginal.criteria == (criterion,):
             least = max(1.0, 3 * marginal.sigma)
-            return tuple(
-                cell
-                for cell, count in marginal.cells.items()
-                if count >= least and cell != "missing"
-            )
+            return tuple(cell for cell, count in marginal.cells.items() if count >= least and cell != "missing")
     return ()
 
 
@@ -172,9 +155,7 @@ def shelf() -> Shelf:
     if _shelf.edition != edition:
         with _lock:
             if _shelf.edition != edition:
-                _shelf = _renewed(
-                    _shelf if _shelf.edition < edition else Shelf(-1, {}, {})
-                )
+                _shelf = _renewed(_shelf if _shelf.edition < edition else Shelf(-1, {}, {}))
     return _shelf
 
 
@@ -182,9 +163,7 @@ def _renewed(old: Shelf) -> Shelf:
     """Read what changed after ``old``; nodes without a change keep their sums."""
     edition = old.edition
     entries, nodes = dict(old.entries), set()
-    for dataset in Dataset.objects.filter(edition__gt=old.edition).values_list(
-        "dataset_id", "node_id", "edition"
-    ):
+    for dataset in Dataset.objects.filter(edition__gt=old.edition).values_list("dataset_id", "node_id", "edition"):
         entries.pop(dataset[0], None)
         nodes.add(dataset[1])
         edition = max(edition, dataset[2])
@@ -192,9 +171,7 @@ def _renewed(old: Shelf) -> Shelf:
     for node in sorted(nodes):
         current: list[Entry] = []
         cubes: dict[str, Cube] = {}
-        rows = Release.objects.filter(
-            current=True, dataset__node=node, dataset__withdrawn_at=None
-        )
+        rows = Release.objects.filter(current=True, dataset__node=node, dataset__withdrawn_at=None)
         for release in rows.select_related("dataset").order_by("dataset_id"):
             cubes[release.dataset_id] = Cube.model_validate_json(release.cube)
             entry = entries.get(release.dataset_id)

@@ -1,4 +1,4 @@
-"""Registers the app with Django."""
+"""Registers the app with Django, and the kind of task it sends with the exchange."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,11 @@ class SearchApp(AppConfig):
 
     name = "oncofed.hub.search"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Answers to count tasks come here."""
+        from oncofed.contracts.exchange import COUNT
+        from oncofed.hub.exchange.registry import register_kind
+        from oncofed.hub.search.actions import accept, ledger_entries
+
+        register_kind(COUNT, accept=accept, entries=ledger_entries)

@@ -1,0 +1,239 @@
+"""What changes questions and saved searches: asking, taking in answers, saving."""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from pydantic import ValidationError
+
+from oncofed.contracts.base import canonical_json
+from oncofed.contracts.criteria import CRITERIA
+from oncofed.contracts.errors import BadInput, QueryError, Refused
+from oncofed.contracts.exchange import COUNT, Asker, CountAnswer, CountTask, LedgerEntry, Result, ResultStatus
+from oncofed.contracts.outcome import NodeState
+from oncofed.contracts.query import Query
+from oncofed.hub.accounts.models import User
+from oncofed.hub.accounts.policy import require
+from oncofed.hub.accounts.queries import organisation_of
+from oncofed.hub.accounts.roles import Permission
+from oncofed.hub.catalogue.shelf import Shelf, shelf
+from oncofed.hub.exchange import wakeups
+from oncofed.hub.exchange.actions import EXPIRED, Order, send_all
+from oncofed.hub.exchange.models import Node, Task
+from oncofed.hub.exchange.models import NodeState as Membership
+from oncofed.hub.search import notes as reading
+from oncofed.hub.search import policy
+from oncofed.hub.search.models import Ask, AskedNode, SavedSearch
+from oncofed.hub.search.plan import NodePlan, plan
+from oncofed.hub.trace.actions import record
+
+ASK_SECONDS = 30.0
+"""How long nodes have to answer. A node's answer takes well under a second; its poll may have to be made again."""
+MAX_SAVED = 500
+"""Saved searches a person may have."""
+
+
+def topic(ask: uuid.UUID) -> str:
+    """What rings when something about a question changes."""
+    return f"ask:{ask}"
+
+
+def chosen(snapshot: Shelf, datasets: Collection[str] | None) -> frozenset[str] | None:
+    """The datasets named, if all of them are published; None for all."""
+    if datasets is None:
+        return None
+    for name in datasets:
+        if name not in snapshot.entries:
+            raise BadInput("dataset-unknown", name)
+    return frozenset(datasets)
+
+
+def ask(
+    *,
+    by: User,
+    query: Query,
+    by_criterion: str | None = None,
+    datasets: Collection[str] | None = None,
+    purpose: str = "",
+    notes: Sequence[str] = (),
+) -> Ask:
+    """Put a question to every node that has datasets to ask; what the cubes can say is answered at once.
+
+    ``notes``: how the text was read (``contracts.query.Parsed``), repeated in the outcome. Raises ``QueryError``,
+    ``BadInput(dataset-unknown)``, ``Refused(permission-missing)``, ``Refused(nothing-to-ask)``.
+    """
+    require(by, Permission.ASK_COUNT)
+    canonical = query.canonical()
+    if by_criterion is not None and by_criterion not in CRITERIA:
+        raise QueryError("query-no-breakdown", f"“{by_criterion}” is not a criterion")
+    snapshot = shelf()
+    names = chosen(snapshot, datasets)
+    plans = plan(snapshot.groups_of(names), canonical, by_criterion)
+    if not any(part.asked for part in plans):
+        raise Refused("nothing-to-ask", reading.lacking_everywhere(plans))
+    now = timezone.now()
+    question = Ask(
+        person=by,
+        query=canonical.model_dump(mode="json"),
+        key=canonical.key,
+        text=canonical.text(),
+        sentence=canonical.explain(),
+        by=by_criterion or "",
+        purpose=purpose.strip()[:200],
+        context=reading.context(snapshot.pooled(names), canonical, by_criterion, notes),
+        created_at=now,
+        expires_at=now + timedelta(seconds=ASK_SECONDS),
+    )
+    _store(question, plans, by, datasets)
+    return question
+
+
+@transaction.atomic
+def _store(question: Ask, plans: Sequence[NodePlan], by: User, datasets: Collection[str] | None) -> None:
+    nodes = Node.objects.in_bulk([part.node for part in plans])
+    question.save(force_insert=True)
+    asker = Asker(person=by.pseudonym, organisation=organisation_of(by).organisation_id, purpose=question.purpose)
+    live = [part for part in plans if part.releases and nodes[part.node].state == Membership.ACTIVE]
+    orders = [_order(part, nodes[part.node], question, asker) for part in live]
+    tasks = dict(zip((part.node for part in live), send_all(orders, by=by.actor), strict=True)) if orders else {}
+    AskedNode.objects.bulk_create(_asked(question, part, tasks.get(part.node)) for part in plans)
+    record(
+        kind="search.asked",
+        by=by.actor,
+        subject=str(question.id),
+        body={
+            "organisation": asker.organisation,
+            "purpose": question.purpose,
+            "query": question.query,
+            "key": question.key,
+            "by": question.by,
+            "datasets": sorted(datasets) if datasets is not None else None,
+            "live": sorted(tasks),
+            "cube": sorted(part.node for part in plans if part.parts),
+        },
+    )
+
+
+def _order(part: NodePlan, node: Node, question: Ask, asker: Asker) -> Order:
+    payload = CountTask(query=question.query, by=question.by or None, releases=tuple(part.releases))
+    return Order(node=node, kind=COUNT, payload=payload, asker=asker, expires_at=question.expires_at)
+
+
+def _asked(question: Ask, part: NodePlan, task: Task | None) -> AskedNode:
+    asked = AskedNode(
+        ask=question, node_id=part.node, task=task, datasets=part.asked, unsupported=part.unsupported, state="waiting"
+    )
+    if part.parts:
+        asked.state, asked.answered_at = NodeState.ANSWERED.value, question.created_at
+        asked.answer = CountAnswer.model_construct(parts=tuple(part.parts)).model_dump(mode="json")
+    elif not part.releases:
+        asked.state = NodeState.UNSUPPORTED.value
+    elif task is None:
+        asked.state, asked.code = NodeState.SILENT.value, "node-suspended"
+    return asked
+
+
+def accept(task: Task, result: Result) -> None:
+    """Take in what ended a count task (``exchange.registry.Accept``); ``Corrupt`` for an answer that cannot be one."""
+    asked = AskedNode.objects.select_related("node").filter(task=task, state=NodeState.WAITING.value).first()
+    if asked is None:
+        return
+    if result.status is ResultStatus.ANSWERED:
+        _take_in(asked, CountTask.model_validate(task.payload), result)
+    elif result.code == EXPIRED:
+        asked.state = NodeState.SILENT.value
+        asked.code, asked.detail = _silence(asked.node, task.created_at)
+    else:
+        asked.state, asked.code, asked.detail = NodeState.REFUSED.value, result.code or "", list(result.detail)
+    asked.answered_at = timezone.now()
+    asked.save(update_fields=["state", "code", "detail", "answer", "answered_at"])
+    record(
+        kind="search.answered",
+        by=f"node:{asked.node_id}" if asked.state != NodeState.SILENT.value else "hub",
+        subject=str(asked.ask_id),
+        body=_told(asked),
+    )
+    wakeups.notify(topic(asked.ask_id))
+
+
+def ledger_entries(result: Result) -> tuple[LedgerEntry, ...]:
+    """The ledger entries an answer carries (``exchange.registry.Entries``): kept for the node, should it be restored."""
+    try:
+        answer = CountAnswer.model_validate(result.payload or {})
+    except ValidationError:
+        return ()
+    return tuple(part.entry for part in answer.parts if part.entry is not None)
+
+
+def _take_in(asked: AskedNode, task: CountTask, result: Result) -> None:
+    entries = shelf().entries
+    current = {name: entry.release for name, entry in entries.items()}
+    if any(current.get(release.dataset_id) != release for release in task.releases):
+        raise Refused("release-withdrawn")
+    classes = {release.dataset_id: entries[release.dataset_id].record.dataset_class for release in task.releases}
+    answer = policy.accepted_answer(task, result.payload, classes)
+    asked.state = NodeState.ANSWERED.value
+    asked.answer = answer.model_dump(mode="json", exclude={"parts": {"__all__": {"entry"}}})
+    if not answer.parts:
+        asked.state, asked.code, asked.detail = _nothing_counted(answer)
+
+
+def _nothing_counted(answer: CountAnswer) -> tuple[str, str, list[str]]:
+    if answer.unavailable:
+        code = answer.left_out.get(answer.unavailable[0], "release-withdrawn")
+        return NodeState.REFUSED.value, code, list(answer.unavailable[:20])
+    return NodeState.UNSUPPORTED.value, "", []
+
+
+def _silence(node: Node, asked_at: datetime) -> tuple[str, list[str]]:
+    """Why nothing came: the node was not heard of since the question, or it was and did not answer."""
+    if node.last_seen_at is None:
+        return "node-offline", []
+    if node.last_seen_at < asked_at - timedelta(seconds=ASK_SECONDS):
+        return "node-offline", [node.last_seen_at.isoformat(timespec="seconds")]
+    return "no-answer", []
+
+
+def _told(asked: AskedNode) -> dict[str, Any]:
+    body: dict[str, Any] = {"node": asked.node_id, "state": asked.state}
+    if asked.code:
+        body["code"] = asked.code
+    if asked.answer is not None:
+        body["answer"] = hashlib.sha256(canonical_json(asked.answer)).hexdigest()
+        body["epsilon"] = sum(part["epsilon"] for part in asked.answer["parts"])
+    return body
+
+
+@transaction.atomic
+def save_search(*, by: User, title: str, query: Query) -> SavedSearch:
+    """Keep a query under a title; ``Refused(too-many-searches)`` above ``MAX_SAVED``."""
+    require(by, Permission.SAVE_SEARCH)
+    if not title.strip():
+        raise BadInput("request-invalid", "a saved search needs a title")
+    if by.searches.count() >= MAX_SAVED:
+        raise Refused("too-many-searches", f"you have {MAX_SAVED}")
+    canonical = query.canonical()
+    search = SavedSearch.objects.create(
+        slug=secrets.token_urlsafe(12),
+        owner=by,
+        title=title.strip()[:200],
+        query=canonical.model_dump(mode="json"),
+        text=canonical.text(),
+        created_at=timezone.now(),
+    )
+    record(kind="search.saved", by=by.actor, subject=search.slug, body={"query": search.query})
+    return search
+
+
+@transaction.atomic
+def remove_search(*, by: User, slug: str) -> None:
+    """Remove one of the person's own saved searches; ``BadInput(search-unknown)``."""
+    removed, _ = SavedSearch.objects.filter(owner=by, slug=slug).delete()
+    if not removed:
+        raise BadInput("search-unknown", slug)
+    record(kind="search.removed", by=by.actor, subject=slug, body={})
