@@ -32,7 +32,8 @@ from oncofed.contracts.base import (
 )
 
 PROTOCOL = 1
-MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Room for the publication of a node with several hundred datasets (some 30 kB each)."""
 MAX_RESULT_BYTES = 256 * 1024
 MAX_TASKS_PER_REPLY = 16
 MAX_WAIT_SECONDS = 30.0
