@@ -1,0 +1,46 @@
+"""What the page says about an answer as it comes in. Pure."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from oncofed.contracts.outcome import NodeOutcome, NodeState, Outcome
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How far an answer has come; ``top`` ends the scale of the bars."""
+
+    done: int
+    all: int
+    top: int
+
+
+def shown(outcome: Outcome) -> dict[str, object]:
+    """The context of ``parts/answer.html``."""
+    answered = [node for node in outcome.nodes if node.state is NodeState.ANSWERED]
+    others = [node for node in outcome.nodes if node.state is not NodeState.ANSWERED]
+    waiting = sum(node.state is NodeState.WAITING for node in others)
+    tally = Tally(len(outcome.nodes) - waiting, len(outcome.nodes), max(map(_reach, answered), default=1) or 1)
+    return {
+        "outcome": outcome,
+        "answered": sorted(answered, key=lambda node: (node.estimate is None, -_reach(node), node.title)),
+        "unanswered": sorted(others, key=lambda node: (node.state is NodeState.WAITING, node.title)),
+        "tally": tally,
+        "announcement": _announcement(outcome, tally),
+    }
+
+
+def _reach(node: NodeOutcome) -> int:
+    if node.estimate is None:
+        return 0
+    return node.estimate.value if node.estimate.exact else node.estimate.high
+
+
+def _announcement(outcome: Outcome, tally: Tally) -> str:
+    if outcome.total is None:
+        return _("No hospital gave a number") if outcome.complete else _("The hospitals are asked")
+    words = {"number": outcome.total.text, "done": tally.done, "all": tally.all}
+    if outcome.complete:
+        return _("Complete: %(number)s patients") % words
+    return _("%(number)s patients so far, %(done)d of %(all)d hospitals") % words

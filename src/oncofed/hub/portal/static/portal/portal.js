@@ -1,0 +1,70 @@
+// Small comforts on top of pages that work without them. No state lives here: the address is the state.
+"use strict";
+
+document.documentElement.classList.add("js");
+
+const announcer = () => document.getElementById("announcer");
+
+// Says a change once to people who cannot see it. The text stands in the swapped part as data-announce.
+let announced = "";
+function announce(root) {
+  const source = root.matches?.("[data-announce]") ? root : root.querySelector?.("[data-announce]");
+  const text = source?.dataset.announce ?? "";
+  if (text && text !== announced && announcer()) {
+    announced = text;
+    announcer().textContent = text;
+  }
+}
+
+async function copy(button) {
+  const text = document.getElementById(button.dataset.copy)?.textContent ?? "";
+  const before = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text.trim());
+    button.textContent = button.dataset.done;
+  } catch {
+    getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
+    button.textContent = button.dataset.failed;
+  }
+  announcer().textContent = button.textContent;
+  setTimeout(() => { button.textContent = before; }, 2500);
+}
+
+// Puts the cursor where the query text is wrong.
+function pointAtError() {
+  const field = document.querySelector("[data-error-start]");
+  if (!field) return;
+  field.focus();
+  field.setSelectionRange(Number(field.dataset.errorStart), Number(field.dataset.errorEnd));
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (button) copy(button);
+});
+
+document.addEventListener("keydown", (event) => {
+  const field = event.target;
+  // Enter in the query text applies it; Shift+Enter makes a new line.
+  if (field.matches?.("textarea[data-submit-on-enter]") && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    field.form.requestSubmit();
+  }
+});
+
+document.addEventListener("htmx:afterSettle", (event) => announce(event.detail.elt ?? document.body));
+document.addEventListener("htmx:afterSwap", (event) => announce(event.detail.elt ?? document.body));
+document.addEventListener("htmx:sendError", () => {
+  const text = document.body.dataset.offline ?? "";
+  if (announcer()) announcer().textContent = text;
+});
+document.addEventListener("DOMContentLoaded", pointAtError);
+
+// On a narrow screen the list of criteria would push the answer far down: it starts closed there.
+function closeWhenNarrow(root) {
+  if (matchMedia("(max-width: 59.99rem)").matches) {
+    for (const drawer of root.querySelectorAll("details[data-close-when-narrow]")) drawer.open = false;
+  }
+}
+document.addEventListener("DOMContentLoaded", () => closeWhenNarrow(document));
+document.addEventListener("htmx:load", (event) => closeWhenNarrow(event.detail.elt));

@@ -1,0 +1,88 @@
+"""The search page. Its address is its state; a change is a link that leads to the next address."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from oncofed.contracts import vocabulary
+from oncofed.contracts.criteria import CRITERIA
+from oncofed.contracts.errors import QueryError
+from oncofed.contracts.query import Query, parse
+from oncofed.hub.portal import cohort as shown
+from oncofed.hub.portal import editing
+from oncofed.hub.portal.views import errors
+from oncofed.hub.portal.views.question import GROUP_ROWS, Question, question_page
+from oncofed.hub.search import queries as search
+
+
+@require_safe
+def cohort(request: HttpRequest) -> HttpResponse:
+    """The question, what the published figures say about it, and the answer of the hospitals if they were asked."""
+    question = Question.read(request.GET.get("q", ""), request.GET.get("was", ""))
+    return question_page(request, question, ask=request.GET.get("ask", ""))
+
+
+@require_safe
+def change(request: HttpRequest) -> HttpResponse:
+    """One step from the query (``do``), then on to the search page of the new one."""
+    before = request.GET.get("q", "")
+    try:
+        after = _changed(parse(before).query, request.GET).canonical()
+    except QueryError as error:
+        return question_page(request, Question.read(before, "").with_problem(error))
+    text = after.text()
+    return HttpResponseRedirect(shown.search_url(text, was=before if before != text else ""))
+
+
+def _changed(query: Query, given: QueryDict) -> Query:
+    do, criterion = given.get("do", ""), given.get("criterion", "")
+    if do == "remove":
+        return editing.remove(query, _number(given.get("part", "")))
+    if do == "invert":
+        return editing.invert(query, _number(given.get("part", "")))
+    if do == "together":
+        return editing.together(query, "study" if given.get("same") == "study" else "series", _pairs(given))
+    if do == "between":
+        editing.known(criterion, "missing")
+        return editing.between(query, criterion, given.get("low", ""), given.get("high", ""))
+    value = editing.known(criterion, given.get("value", ""))
+    return editing.drop(query, criterion, value) if do == "drop" else editing.add(query, criterion, [value])
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else -1
+
+
+def _pairs(given: QueryDict) -> list[tuple[str, str]]:
+    pairs = (item.partition(":") for item in given.getlist("pair")[:GROUP_ROWS] if item)
+    return [(criterion, editing.known(criterion, value)) for criterion, _colon, value in pairs]
+
+
+@require_safe
+def values(request: HttpRequest, criterion: str) -> HttpResponse:
+    """All values of a criterion to choose from; with ``value`` those that fit what was typed (a fragment for HTMX)."""
+    if criterion not in CRITERIA:
+        return errors.not_found(request)
+    question = Question.read(request.GET.get("q", ""), "")
+    chosen = shown.chosen_values(question.query, criterion)
+    typed = request.GET.get("value", "").strip()
+    context = {"criterion": CRITERIA[criterion], "question": question, "typed": typed}
+    if request.headers.get("HX-Request"):
+        context["matches"] = shown.matches(criterion, typed, question.text, chosen) if typed else []
+        response = render(request, "portal/parts/matches.html", context)
+    else:
+        context |= _all_values(criterion, typed, question, chosen)
+        response = render(request, "portal/values.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _all_values(criterion: str, typed: str, question: Question, chosen: frozenset[str]) -> dict[str, object]:
+    if typed:
+        found = shown.matches(criterion, typed, question.text, chosen, limit=None)
+        nearest = None if found else vocabulary.nearest(vocabulary.words(criterion), typed)
+        return {"matches": found, "nearest": nearest}
+    facet = next((f for f in search.facets(question.query, None).facets if f.criterion == criterion), None)
+    estimates = {value.value: value.estimate for value in facet.values} if facet and facet.available else {}
+    return {"tree": shown.tree(criterion, question.text, chosen, estimates), "counted": bool(estimates)}
