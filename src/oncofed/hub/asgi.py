@@ -22,6 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 MAX_PAGE_BODY_BYTES = 1024 * 1024
 """People and programs send forms and queries; only nodes send more (``exchange`` has its own limit)."""
+_TOO_LARGE = b'{"code":"too-large","detail":""}'
 
 
 class _TooLarge(Exception):  # noqa: N818 - never seen outside this module
@@ -46,6 +47,8 @@ class Application:
             await self._exchange(scope, receive, send)
         elif scope["path"].startswith(settings.STATIC_URL):
             await self._static(scope, receive, send)
+        elif scope["path"] == "/healthz":
+            await _reply(send, 200, b'{"status":"ok"}')
         else:
             await _limited(scope, receive, send)
 
@@ -61,7 +64,7 @@ async def _limited(scope: Message, receive: Receive, send: Send) -> None:
     """Django, which would store a body of any size on disk before looking at it, behind a limit."""
     declared = dict(scope["headers"]).get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > MAX_PAGE_BODY_BYTES:
-        await _refuse(send)
+        await _reply(send, 413, _TOO_LARGE)
         return
     received = 0
     started = False
@@ -83,13 +86,13 @@ async def _limited(scope: Message, receive: Receive, send: Send) -> None:
         await django(scope, counted, watched)  # type: ignore[arg-type]
     except _TooLarge:
         if not started:
-            await _refuse(send)
+            await _reply(send, 413, _TOO_LARGE)
 
 
-async def _refuse(send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": b'{"code":"too-large","detail":""}'})
+async def _reply(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 application = Application()

@@ -160,7 +160,6 @@ def _sqlite(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
-        "CONN_MAX_AGE": None,
         "OPTIONS": {
             # A transaction that will write takes the lock at once: readers never find themselves unable to upgrade.
             "transaction_mode": "IMMEDIATE",
@@ -186,7 +185,9 @@ def _postgresql(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": str(parts.port or ""),
-        "OPTIONS": {key: unquote(value) for key, value in options.items()},
+        # Requests run in threads that end with them; the pool keeps the connections.
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": 10, "timeout": 10}}
+        | {key: unquote(value) for key, value in options.items()},
     }
 
 

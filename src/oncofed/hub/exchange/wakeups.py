@@ -47,7 +47,7 @@ class Bell:
 
 
 _bells: dict[str, set[Bell]] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()  # re-entrant: a signal may ring while a bell is being hung up
 
 
 @contextlib.contextmanager

@@ -1,0 +1,74 @@
+"""Serving: one process, or several with PostgreSQL."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from django.conf import settings
+from uvicorn.supervisors import Multiprocess
+
+from oncofed.contracts.errors import BadInput
+
+GRACE_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """Where and how the hub listens."""
+
+    host: str
+    port: int
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    workers: int = 1
+
+    @property
+    def url(self) -> str:
+        """The address as seen from this machine."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104 - only compared
+        host = f"[{host}]" if ":" in host else host
+        return f"{'https' if self.certificate else 'http'}://{host}:{self.port}"
+
+
+class HubServer(uvicorn.Server):
+    """Ends held polls as soon as it is told to stop, instead of waiting for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take note of the signal."""
+        from oncofed.hub.asgi import application  # the process that serves has imported it
+
+        application.exchange.stop()
+        super().handle_exit(sig, frame)
+
+
+def serve(listening: Listening) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    if listening.workers > 1 and not settings.CONFIGURATION.postgresql:
+        raise BadInput("workers-need-postgresql")
+    config = uvicorn.Config(
+        "oncofed.hub.asgi:application",
+        host=listening.host,
+        port=listening.port,
+        ssl_certfile=listening.certificate,
+        ssl_keyfile=listening.certificate_key,
+        workers=listening.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.CONFIGURATION.trusted_proxies,
+        timeout_keep_alive=75,  # longer than a node pauses between two calls
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = HubServer(config)
+    if listening.workers > 1:
+        Multiprocess(config, target=server.run, sockets=[config.bind_socket()]).run()
+    else:
+        server.run()
+    if not server.started and listening.workers == 1:
+        raise BadInput("setting-invalid", f"nothing can listen on {listening.host}:{listening.port}")
