@@ -8,20 +8,26 @@ from pathlib import Path
 
 def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Replace ``path`` by ``content`` atomically; it is on the disk when this returns (OSError otherwise)."""
+    write_atomically(path, content, mode=mode, durable=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
+    """Replace ``path`` by ``content`` so that a reader sees the old or the new, whole; OSError leaves the old."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
             file.write(content)
             file.flush()
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

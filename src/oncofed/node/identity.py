@@ -39,13 +39,8 @@ class Identity:
         return hmac.digest(self.secret, b"oncofed-node/1/noise", "sha256")
 
     @property
-    def digest_secret(self) -> bytes:
-        """Keys the digests of releases."""
-        return hmac.digest(self.secret, b"oncofed-node/1/digest", "sha256")
-
-    @property
     def pseudonyms(self) -> Pseudonyms:
-        """The pseudonyms of everything that is loaded here."""
+        """The pseudonyms of everything that is loaded here; they key the digests of releases, too."""
         return Pseudonyms(hmac.digest(self.secret, b"oncofed-node/1/pseudonyms", "sha256"))
 
     def __repr__(self) -> str:

@@ -5,10 +5,12 @@ the results that the hub has not confirmed yet (sent again after a restart), the
 year), and the session's epoch.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from oncofed.contracts.errors import Corrupt, Unreachable
 from oncofed.contracts.exchange import LedgerEntry, Result
@@ -27,12 +29,21 @@ CREATE TABLE IF NOT EXISTS charge (
     lineage TEXT NOT NULL, year INTEGER NOT NULL, organisation TEXT NOT NULL, counts INTEGER NOT NULL,
     PRIMARY KEY (lineage, year, organisation)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS unconfirmed (task_id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS unconfirmed (
+    task_id TEXT PRIMARY KEY, result TEXT NOT NULL, about TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS published (
     digest TEXT PRIMARY KEY, lineage TEXT NOT NULL, year INTEGER NOT NULL, epsilon REAL NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS session (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL) STRICT;
 """
+
+
+class Unconfirmed(NamedTuple):
+    """A result on its way, and what it answers in this hospital's words."""
+
+    result: Result
+    about: dict[str, object]
 
 
 class Ledger:
@@ -140,24 +151,23 @@ class Ledger:
 
     # ---- results not confirmed, and the session ---------------------------------------------------------------------
 
-    def keep(self, results: Iterable[Result]) -> None:
-        """Remember results until the hub has confirmed them."""
-        with self._transaction():
-            self._database.executemany(
-                "INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)",
-                [(result.task_id, result.model_dump_json()) for result in results],
-            )
+    def keep(self, unconfirmed: Iterable[Unconfirmed]) -> None:
+        """Remember results until the hub has confirmed them.
 
-    def unconfirmed(self) -> list[Result]:
-        """Results the hub has not confirmed."""
-        return [
-            Result.model_validate_json(body)
-            for (body,) in self._database.execute("SELECT body FROM unconfirmed ORDER BY rowid")
-        ]
+        A power cut (not the end of the process) may lose the latest; their answers stand in the ledger all the same.
+        """
+        rows = [(one.result.task_id, one.result.model_dump_json(), json.dumps(one.about)) for one in unconfirmed]
+        with self._transaction(durable=False):
+            self._database.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?, ?)", rows)
+
+    def unconfirmed(self, limit: int) -> list[Unconfirmed]:
+        """The oldest results the hub has not confirmed."""
+        rows = self._database.execute("SELECT result, about FROM unconfirmed ORDER BY rowid LIMIT ?", (limit,))
+        return [Unconfirmed(Result.model_validate_json(result), json.loads(about)) for result, about in rows]
 
     def confirm(self, task_ids: Iterable[str]) -> None:
         """The hub has these results, or has said that it will not take them."""
-        with self._transaction():
+        with self._transaction(durable=False):
             self._database.executemany("DELETE FROM unconfirmed WHERE task_id = ?", [(one,) for one in task_ids])
 
     @property
@@ -176,8 +186,10 @@ class Ledger:
         self._database.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """All or nothing; on the disk at the end if ``durable`` (else soon)."""
         with _told():
+            self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -57,9 +57,9 @@ class Settings:
         return self.directory / "warehouse"
 
     @property
-    def cubes(self) -> Path:
-        """The record of each release as it is published, its cube included: one file a release digest."""
-        return self.directory / "cubes"
+    def cubes_file(self) -> Path:
+        """The record of each release as it is published, its cube included."""
+        return self.directory / "cubes.sqlite"
 
     @property
     def published_file(self) -> Path:
@@ -67,9 +67,9 @@ class Settings:
         return self.directory / "published.json"
 
     @property
-    def datasets_file(self) -> Path:
-        """What was said about datasets at load: withdrawn or not."""
-        return self.directory / "datasets.json"
+    def withdrawn_file(self) -> Path:
+        """Datasets that were withdrawn."""
+        return self.directory / "withdrawn.json"
 
     @property
     def ledger_file(self) -> Path:
@@ -117,7 +117,7 @@ def read_settings(directory: Path, environment: Mapping[str, str] = os.environ) 
     )
 
 
-def _setting(name: str, value: Any) -> Any:  # noqa: ANN401
+def _setting(name: str, value: Any) -> Any:
     """One setting as the type it must have."""
     try:
         if name == "threads":

@@ -7,7 +7,7 @@ must not run beside a count. Old shards stay attached while a load elsewhere wri
 """
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +144,21 @@ class Warehouse:
         """Patients of any species, studies, series and instances of a release."""
         return self._found(release)[2].size
 
+    def clamped_size(self, release: Name, clamps: Mapping[str, int]) -> ExactSize:
+        """``size``, but of each patient at most ``clamps`` studies, series and instances."""
+        opened, _, known = self._found(release)
+        sums = ", ".join(f"coalesce(sum(least({kind}, ?)), 0)" for kind in ("studies", "series", "instances"))
+        schema = f"{opened.schema}.main"
+        sql = f"""
+            SELECT count(*), {sums} FROM (
+                SELECT count(study_uid) AS studies, coalesce(sum(n_series), 0) AS series,
+                       coalesce(sum(n_instances), 0) AS instances
+                FROM {schema}.patient LEFT JOIN {schema}.imaging_study USING (dataset_id, patient_key)
+                WHERE dataset_id = ? GROUP BY patient_key)"""  # noqa: S608 - the schema's name is a number
+        limits = [clamps[kind] for kind in ("studies", "series", "instances")]
+        ((patients, *others),) = self._rows(sql, [*limits, known.dataset.dataset_id])
+        return ExactSize(int(str(patients)), *(int(str(number)) for number in others))
+
     def marginal(self, release: Name, criteria: Sequence[str], clamp: int = 3) -> dict[tuple[str, ...], int]:
         """Patients of a release by the rolled-up cells of one or two criteria, each patient in at most ``clamp`` cells.
 
@@ -153,8 +168,8 @@ class Warehouse:
         names = tuple(criteria)
         (part,) = self._parts(everyone() if names == ("species",) else human(), [release])
         units = part.select(", ".join(["p.unit", "p.key", *(f"p.c_{_column(name)}" for name in names)]))
-        sql = marginal_sql(units, part.schema, names)
-        rows = self._rows(sql, [*part.condition.parameters, *names, clamp])
+        sql = marginal_sql(units, part.schema, names, clamp)
+        rows = self._rows(sql, [*part.condition.parameters, *names])
         return {tuple(str(cell) for cell in cells): int(str(count)) for *cells, count in rows}
 
     def verify(self, release: Name, pseudonyms: Pseudonyms) -> None:
