@@ -154,7 +154,7 @@ class Warehouse:
                 SELECT count(study_uid) AS studies, coalesce(sum(n_series), 0) AS series,
                        coalesce(sum(n_instances), 0) AS instances
                 FROM {schema}.patient LEFT JOIN {schema}.imaging_study USING (dataset_id, patient_key)
-                WHERE dataset_id = ? GROUP BY patient_key)"""  # noqa: S608 - the schema's name is a number
+                WHERE dataset_id = ? GROUP BY patient_key)"""
         limits = [clamps[kind] for kind in ("studies", "series", "instances")]
         ((patients, *others),) = self._rows(sql, [*limits, known.dataset.dataset_id])
         return ExactSize(int(str(patients)), *(int(str(number)) for number in others))
