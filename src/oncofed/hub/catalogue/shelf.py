@@ -2,13 +2,13 @@
 
 Every publication that changes anything makes a new edition in its own transaction, and every read asks the database
 for the edition's number (one row by key): so all processes see a publication at once, and a read costs nothing more.
-Only rows that changed since are read again. Descriptions and sizes are kept decoded; cubes only as sums.
+Only nodes of which something changed are read again. Descriptions and sizes are kept decoded; cubes only as sums.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oncofed.contracts.catalogue import Cube, DatasetClass, DatasetRecord, ReleaseSize
@@ -31,6 +31,8 @@ class Entry:
     supports: frozenset[str]
     size: ReleaseSize
     modalities: tuple[str, ...]
+    edition: int
+    """The catalogue's edition in which the dataset last changed."""
     searchable: str
     """Title, description and names in lower case: what a text search looks in."""
 
@@ -131,6 +133,7 @@ def _entry(release: Release, cube: Cube) -> Entry:
         supports=frozenset(release.record["supports"]),
         size=ReleaseSize.model_validate(release.record["size"]),
         modalities=_clear_values(cube, "modality"),
+        edition=release.dataset.edition,
         searchable=" ".join(words).casefold(),
     )
 
@@ -155,33 +158,38 @@ def shelf() -> Shelf:
     if _shelf.edition != edition:
         with _lock:
             if _shelf.edition != edition:
-                _shelf = _renewed(_shelf if _shelf.edition < edition else Shelf(-1, {}, {}))
+                _shelf = replace(_renewed(_shelf), edition=edition)
     return _shelf
 
 
 def _renewed(old: Shelf) -> Shelf:
-    """Read what changed after ``old``; nodes without a change keep their sums."""
-    edition = old.edition
-    entries, nodes = dict(old.entries), set()
-    for dataset in Dataset.objects.filter(edition__gt=old.edition).values_list("dataset_id", "node_id", "edition"):
-        entries.pop(dataset[0], None)
-        nodes.add(dataset[1])
-        edition = max(edition, dataset[2])
-    groups = {name: parts for name, parts in old.groups.items() if name not in nodes}
-    for node in sorted(nodes):
-        current: list[Entry] = []
-        cubes: dict[str, Cube] = {}
-        rows = Release.objects.filter(current=True, dataset__node=node, dataset__withdrawn_at=None)
-        for release in rows.select_related("dataset").order_by("dataset_id"):
-            cubes[release.dataset_id] = Cube.model_validate_json(release.cube)
-            entry = entries.get(release.dataset_id)
-            if entry is None or entry.release.release != release.release:
-                entry = _entry(release, cubes[release.dataset_id])
-            entries[entry.dataset_id] = entry
-            current.append(entry)
-        groups[node] = tuple(_grouped(current, cubes))
-    return Shelf(
-        max(edition, 0),
-        entries,
-        {name: parts for name, parts in groups.items() if parts},
-    )
+    """Read what is not as in ``old``; nodes where nothing changed keep their sums.
+
+    Compared is each dataset's own edition, so that an ``old`` that holds what was rolled back since is put right too.
+    """
+    standing: dict[str, dict[str, int]] = {}
+    rows = Dataset.objects.filter(withdrawn_at=None).values_list("node_id", "dataset_id", "edition")
+    for node, name, edition in rows.iterator():
+        standing.setdefault(node, {})[name] = edition
+    known: dict[str, dict[str, int]] = {}
+    for entry in old.entries.values():
+        known.setdefault(entry.node, {})[entry.dataset_id] = entry.edition
+    entries = {name: entry for name, entry in old.entries.items() if standing.get(entry.node) == known[entry.node]}
+    groups = {node: groups for node, groups in old.groups.items() if standing.get(node) == known.get(node)}
+    for node in standing.keys() - groups.keys():
+        fresh, groups[node] = _read(node, old.entries)
+        entries |= fresh
+    return Shelf(old.edition, entries, groups)
+
+
+def _read(node: str, known: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[Group, ...]]:
+    entries: dict[str, Entry] = {}
+    cubes: dict[str, Cube] = {}
+    rows = Release.objects.filter(current=True, dataset__node=node, dataset__withdrawn_at=None)
+    for release in rows.select_related("dataset").order_by("dataset_id").iterator():
+        cubes[release.dataset_id] = Cube.model_validate_json(release.cube)
+        entry = known.get(release.dataset_id)
+        if entry is None or entry.edition != release.dataset.edition:
+            entry = _entry(release, cubes[release.dataset_id])
+        entries[entry.dataset_id] = entry
+    return entries, tuple(_grouped(entries.values(), cubes))

@@ -1,5 +1,6 @@
 """What is read of questions: their outcome now, facets from the cubes, saved searches."""
 
+import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,14 +35,11 @@ Cells = dict[str, list[Part]]
 """For each cell the released numbers that add up to it."""
 
 
-def ask_of(person: User, identifier: object) -> Ask:
+def ask_of(person: User, identifier: uuid.UUID) -> Ask:
     """A question of this person; ``BadInput(ask-unknown)``, also where it is another's."""
-    try:
-        found = Ask.objects.filter(person=person, id=str(identifier)).first()
-    except ValueError:
-        found = None
+    found = Ask.objects.filter(person=person, id=identifier).first()
     if found is None:
-        raise BadInput("ask-unknown", str(identifier)[:40])
+        raise BadInput("ask-unknown", str(identifier))
     return found
 
 
