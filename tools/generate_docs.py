@@ -9,10 +9,10 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import click
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -21,6 +21,8 @@ from oncofed.cli import main as command_line
 from oncofed.contracts import codes, vocabulary
 from oncofed.contracts.criteria import CRITERIA, MISSING, CriterionDefinition, Term
 from oncofed.contracts.errors import Code
+
+ROOT = Path(__file__).parent.parent
 
 EXIT_STATUSES = {
     0: "done",
@@ -31,6 +33,8 @@ EXIT_STATUSES = {
     5: "stored or received bytes are not what they must be",
     6: "this machine lacks something: space, a program, a package",
 }
+UNITS = {"a": "years"}
+"""How a unit is written for people, where its symbol (UCUM) would not be understood."""
 SECTIONS = {
     "QUERY": "Queries",
     "WAREHOUSE": "Loading data and the warehouse",
@@ -84,7 +88,7 @@ def criteria_page() -> str:
     lines = [
         "# Criteria",
         "",
-        f"What a cohort can be asked by: {len(CRITERIA)} criteria (vocabulary version {vocabulary.VOCABULARY_VERSION}). "
+        f"What a cohort can be asked by: {len(CRITERIA)} criteria (vocabularies: {vocabulary.VOCABULARY_VERSION}). "
         "A criterion belongs to a level; `same series (…)` takes criteria of the series, `same study (…)` those of the "
         f"series and the study. `{MISSING}` (*not recorded*) is a value of every criterion. "
         "[How a query is written](query-language.md).",
@@ -153,13 +157,13 @@ def cli_page() -> str:
     return "\n".join(lines)
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
+def commands() -> Iterator[tuple[str, Any]]:
     """Each command that does something, with the words that call it."""
-    top = typer.main.get_command(command_line.app)
-    yield from _below("oncofed", top, click.Context(top, info_name="oncofed"))
+    top: Any = typer.main.get_command(command_line.app)
+    yield from _below("oncofed", top, top.context_class(top, info_name="oncofed"))
 
 
-def _below(path: str, command: Any, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+def _below(path: str, command: Any, context: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(command, command_line.LazyNoun):
         command = command.load()
     if not hasattr(command, "list_commands"):
@@ -171,15 +175,18 @@ def _below(path: str, command: Any, context: click.Context) -> Iterator[tuple[st
             yield from _below(f"{path} {name}", inner, context)
 
 
+OPTIONS_OF_EVERY_COMMAND = frozenset({"help", "install_completion", "show_completion"})
+
+
 def _help(path: str, command: Any) -> str:
     """The help as plain Markdown: usage, text, arguments, options."""
     context = command.context_class(command, info_name=path)
-    usage = " ".join(command.collect_usage_pieces(context))
+    usage = " ".join(command.collect_usage_pieces(context)).replace("[[", "[").replace("]]", "]")
     lines = ["```text", f"{path} {usage}".rstrip(), "```", "", inspect.cleandoc(command.help or ""), ""]
     rows = [
         f"| `{' '.join([*parameter.opts, *parameter.secondary_opts])}` | {_about(parameter)} |"
         for parameter in command.get_params(context)
-        if not getattr(parameter, "hidden", False) and parameter.name != "help"
+        if not getattr(parameter, "hidden", False) and parameter.name not in OPTIONS_OF_EVERY_COMMAND
     ]
     return "\n".join([*lines, *(["| argument or option | |", "|---|---|", *rows] if rows else [])])
 
@@ -187,7 +194,7 @@ def _help(path: str, command: Any) -> str:
 def _about(parameter: Any) -> str:
     text = (getattr(parameter, "help", None) or "").replace("\n", " ").replace("|", "\\|")
     default = parameter.default
-    shown = default not in (None, False, ()) and not callable(default) and "Sentinel" not in type(default).__name__
+    shown = default not in (None, False, (), "") and not callable(default) and "Sentinel" not in type(default).__name__
     return text + (f" Default: `{default}`." if shown and parameter.param_type_name == "option" else "")
 
 
@@ -231,7 +238,7 @@ def openapi() -> dict[str, Any]:
     import django
 
     django.setup()
-    from oncofed.hub.search.api import api
+    from oncofed.hub.api import api
 
     return dict(api.get_openapi_schema())
 
