@@ -11,9 +11,6 @@ import hmac
 import math
 from fractions import Fraction
 
-_BLOCKS = 4
-"""HMAC blocks fetched at once: 1,024 bits last for about five draws."""
-
 
 class KeyedStream:
     """Uniform integers from HMAC-SHA-256 in counter mode: the same key gives the same stream, everywhere and for ever.
@@ -33,21 +30,16 @@ class KeyedStream:
         """A uniform integer in [0, ``bound``), ``bound`` >= 1, by rejection (no modulo bias)."""
         width = (bound - 1).bit_length()
         while True:
-            if self._bits < width:
-                self._refill(width)
+            while self._bits < width:
+                block = hmac.digest(self._key, self._block.to_bytes(8, "big"), "sha256")
+                self._block += 1
+                self._pool = (self._pool << 256) | int.from_bytes(block, "big")
+                self._bits += 256
             self._bits -= width
             number = self._pool >> self._bits
             self._pool &= (1 << self._bits) - 1
             if number < bound:
                 return number
-
-    def _refill(self, width: int) -> None:
-        while self._bits < width:
-            for _ in range(_BLOCKS):
-                block = hmac.digest(self._key, self._block.to_bytes(8, "big"), "sha256")
-                self._block += 1
-                self._pool = (self._pool << 256) | int.from_bytes(block, "big")
-                self._bits += 256
 
 
 def bernoulli_exp(stream: KeyedStream, numerator: int, denominator: int) -> bool:
