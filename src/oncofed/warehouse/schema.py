@@ -24,7 +24,7 @@ class Column:
     """One column: DuckDB type, whether it is part of the key, may be null, and what it is identified by.
 
     ``pseudonym``: "patient" or "uid" where a value identifies a person or an object and must enter as a pseudonym.
-    ``vocabulary``: name of the criterion whose codes the column holds, if its values are closed.
+    ``criterion``: the criterion whose codes the column holds, if its values are closed.
     """
 
     name: str
@@ -59,8 +59,8 @@ def _key(name: str, kind: str = "VARCHAR", pseudonym: str = "") -> Column:
     return Column(name, kind, key=True, required=True, pseudonym=pseudonym)
 
 
-def _need(name: str, kind: str = "VARCHAR", **more: str) -> Column:
-    return Column(name, kind, required=True, **more)
+def _need(name: str, kind: str = "VARCHAR", pseudonym: str = "", criterion: str = "") -> Column:
+    return Column(name, kind, required=True, pseudonym=pseudonym, criterion=criterion)
 
 
 _DATASET = _need("dataset_id")

@@ -97,6 +97,15 @@ class IdcSource:
         )
 
 
+def collections(directory: Path | None = None) -> tuple[CollectionEntry, ...]:
+    """All collections of the repository with what they say about themselves, by id."""
+    connection = duckdb.connect()
+    try:
+        return read_collections(connection, (directory or index_directory()) / "collections_index.parquet")
+    finally:
+        connection.close()
+
+
 def coverage(directory: Path | None = None) -> dict[str, int]:
     """Facts about the whole repository, to be known before it is split over nodes."""
     path = str((directory or index_directory()) / "idc_index.parquet")
