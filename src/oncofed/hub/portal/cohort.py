@@ -337,6 +337,4 @@ def _choices(same: str) -> tuple[Choices, ...]:
 
 def breakdowns() -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """What a count may be broken down by, in the sections of the list."""
-    return tuple(
-        (str(title), tuple((name, CRITERIA[name].label) for name in names)) for title, names in SECTIONS
-    )
+    return tuple((str(title), tuple((name, CRITERIA[name].label) for name in names)) for title, names in SECTIONS)

@@ -5,7 +5,10 @@ from django.utils.translation import gettext_lazy as _
 QUESTIONS = (
     (_("MR of the breast in women over 50"), "modality = MR and body part = breast and sex = female and age 50..90"),
     (_("Lung cancer with CT and a segmentation"), "diagnosis = lung and modality = CT and annotation = segmentation"),
-    (_("Prostate MR at 3 T, T2-weighted"), "same series (modality = MR and body part = prostate and field strength 2.5..3.5)"),
+    (
+        _("MR of the prostate at 3 tesla, on one series"),
+        "same series (modality = MR and body part = prostate and field strength 2.5..3.5)",
+    ),
 )
 """A researcher's words, and the query text."""
 
@@ -15,10 +18,7 @@ def python(url: str, text: str, by: str = "") -> str:
     arguments = f'"""{text}"""' if "\n" in text else _quoted(text)
     breakdown = f', by="{by}"' if by else ""
     return (
-        "import oncofed\n\n"
-        f'hub = oncofed.connect("{url}")\n'
-        f"answer = hub.count({arguments}{breakdown})\n"
-        "print(answer)"
+        f'import oncofed\n\nhub = oncofed.connect("{url}")\nanswer = hub.count({arguments}{breakdown})\nprint(answer)'
     )
 
 

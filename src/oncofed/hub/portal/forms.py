@@ -12,7 +12,9 @@ from oncofed.hub.accounts.scopes import SCOPES
 class TokenForm(forms.Form):
     """What a new access token is for."""
 
-    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("So that you recognise it: “laptop, notebook”."))
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("So that you recognise it: “laptop, notebook”.")
+    )
     days = forms.IntegerField(label=_("Valid for days"), min_value=1, max_value=MAX_TOKEN_DAYS, initial=90)
     scopes = forms.MultipleChoiceField(
         label=_("It may"),

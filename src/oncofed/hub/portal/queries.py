@@ -101,7 +101,7 @@ def told(cube: Cube, supports: Collection[str]) -> Published:
         patients=estimate([Part(population.cells[""], population.sigma)]) if population else None,
         exact=cube.epsilon == 0,
         epsilon=cube.epsilon,
-        charts=tuple(chart for chart in charts if chart.rows),
+        charts=tuple(chart for chart in charts if _says_something(chart)),
         completeness=tuple(_completeness(single, population.cells[""], supports)) if population else (),
         lacking=tuple(CRITERIA[name].label for name in CRITERIA if name not in supports),
     )
@@ -118,6 +118,11 @@ def _chart(marginal: Marginal) -> Chart:
     if not CRITERIA[name].bands:
         rows.sort(key=lambda row: (row.value == MISSING, -row.estimate.value))
     return Chart(name, CRITERIA[name].label, tuple(rows), marginal.sigma == 0)
+
+
+def _says_something(chart: Chart) -> bool:
+    """More than that nothing is recorded, or that all are human."""
+    return {row.value for row in chart.rows} - {MISSING} not in (set(), {"human"})
 
 
 def _completeness(single: Sequence[Marginal], patients: int, supports: Collection[str]) -> Iterator[Completeness]:

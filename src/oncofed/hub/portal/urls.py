@@ -11,6 +11,7 @@ urlpatterns = [
     path("theme.css", views.theme, name="theme"),
     path("search/", views.cohort, name="search"),
     path("search/change/", views.change, name="change"),
+    path("search/together/", views.together, name="together"),
     path("search/values/<slug:criterion>/", views.values, name="values"),
     path("search/ask/", views.ask, name="ask"),
     path("search/answers/<uuid:identifier>/", views.answer, name="answer"),

@@ -14,7 +14,10 @@ from oncofed.contracts.catalogue import DatasetClass, SizeBand
 from oncofed.contracts.criteria import CRITERIA, MISSING
 from oncofed.contracts.exchange import CountSource
 from oncofed.contracts.outcome import Estimate, NodeState, ValueEstimate
+from oncofed.hub.catalogue.queries import Amount
 from oncofed.hub.portal import navigation as site
+
+MILLION = 1_000_000
 
 register = template.Library()
 
@@ -107,6 +110,18 @@ def patients(number: int) -> str:
 def thousands(number: int) -> str:
     """1240 as "1,240"."""
     return str(intcomma(number))
+
+
+@register.filter
+def amount(figure: Amount) -> str:
+    """A sum as a headline: exact, or its lower end in three figures that claim no more than is known."""
+    if figure.exact:
+        return str(intcomma(figure.low))
+    unit = 10 ** max(len(str(figure.low)) - 3, 0)
+    low = figure.low // unit * unit
+    if low >= MILLION:
+        return _("≥ %(low)s M") % {"low": f"{low / MILLION:g}"}
+    return _("≥ %(low)s") % {"low": intcomma(low)}
 
 
 @register.filter

@@ -40,7 +40,7 @@ def failed(request: HttpRequest) -> HttpResponse:
         request,
         500,
         _("The hub failed"),
-        _("This is our fault and has been noted. Nothing you entered was lost at the hospitals. Try again in a minute."),
+        _("This is our fault and has been noted. What hospitals were asked goes on. Try again in a minute."),
     )
 
 

@@ -35,7 +35,12 @@ def saved(request: HttpRequest, slug: str) -> HttpResponse:
         found = search.saved_search(slug)
     except OncofedError as error:
         return errors.refused(request, error)
-    context = {"saved": found, "mine": found.owner_id == request.user.pk, "sentence": parse(found.text).query.explain(), "search_url": shown.search_url(found.text)}
+    context = {
+        "saved": found,
+        "mine": found.owner_id == request.user.pk,
+        "sentence": parse(found.text).query.explain(),
+        "search_url": shown.search_url(found.text),
+    }
     return render(request, "portal/saved.html", context)
 
 

@@ -38,7 +38,9 @@ def ask(request: HttpRequest) -> HttpResponse:
             raise question.problem
         if not purpose:
             raise BadInput("purpose-missing", "say what you need the count for")
-        asked = actions.ask(by=request.user, query=question.query, by_criterion=by, purpose=purpose, notes=question.notes)
+        asked = actions.ask(
+            by=request.user, query=question.query, by_criterion=by, purpose=purpose, notes=question.notes
+        )
     except OncofedError as error:
         return question_page(request, question, problem=error, status=400)
     request.session["purpose"] = purpose

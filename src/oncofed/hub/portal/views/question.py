@@ -18,13 +18,10 @@ from oncofed.hub.portal import answers, examples
 from oncofed.hub.portal import cohort as shown
 from oncofed.hub.search import queries as search
 
-GROUP_ROWS = 4
-"""Rows of the group builder."""
-
 
 @dataclass(frozen=True)
 class Question:
-    """What stands in the address: ``typed`` as it came, ``query`` as it was understood (the one before if it was not)."""
+    """What stands in the address: ``typed`` as it came, ``query`` as understood (the one before if it was not)."""
 
     typed: str
     query: Query
@@ -85,8 +82,6 @@ def question_page(
         "sections": shown.sections(question.query, question.text, facets),
         "outcome": outcome,
         "problem": problem,
-        "groups": shown.groups(),
-        "rows": range(1, GROUP_ROWS + 1),
         "breakdowns": shown.breakdowns(),
         "may_ask": isinstance(request.user, User) and holds(request.user, Permission.ASK_COUNT),
         "purpose": request.session.get("purpose", "") if request.user.is_authenticated else "",

@@ -12,8 +12,11 @@ from oncofed.contracts.query import Query, parse
 from oncofed.hub.portal import cohort as shown
 from oncofed.hub.portal import editing
 from oncofed.hub.portal.views import errors
-from oncofed.hub.portal.views.question import GROUP_ROWS, Question, question_page
+from oncofed.hub.portal.views.question import Question, question_page
 from oncofed.hub.search import queries as search
+
+GROUP_ROWS = 4
+"""Rows of the group builder."""
 
 
 @require_safe
@@ -57,6 +60,14 @@ def _number(text: str) -> int:
 def _pairs(given: QueryDict) -> list[tuple[str, str]]:
     pairs = (item.partition(":") for item in given.getlist("pair")[:GROUP_ROWS] if item)
     return [(criterion, editing.known(criterion, value)) for criterion, _colon, value in pairs]
+
+
+@require_safe
+def together(request: HttpRequest) -> HttpResponse:
+    """The builder of groups: what must hold on one series or one study."""
+    question = Question.read(request.GET.get("q", ""), "")
+    context = {"question": question, "groups": shown.groups(), "rows": range(1, GROUP_ROWS + 1)}
+    return render(request, "portal/together.html", context)
 
 
 @require_safe
