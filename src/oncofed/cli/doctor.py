@@ -69,13 +69,9 @@ def _installation() -> Iterator[Finding]:
 def _file_of_sign_ins() -> Finding:
     path = data_directory() / FILE_NAME
     if not path.exists():
-        return Finding(
-            "sign-ins", None, f"none stored; `oncofed login URL` makes {path}"
-        )
+        return Finding("sign-ins", None, f"none stored; `oncofed login URL` makes {path}")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return Finding(
-            "sign-ins", False, f"others can read {path}; run `chmod 600 {path}`"
-        )
+        return Finding("sign-ins", False, f"others can read {path}; run `chmod 600 {path}`")
     return Finding("sign-ins", True, f"{path}, readable by you only")
 
 
@@ -86,18 +82,12 @@ def _hub(url: str | None) -> Iterator[Finding]:
         yield Finding("hub", None, "none chosen; `oncofed login URL` signs in to one")
         return
     with connect(url) as hub:
-        yield _checked(
-            "hub", lambda: f"{address} serves {hub.figures()['datasets']} datasets"
-        )
+        yield _checked("hub", lambda: f"{address} serves {hub.figures()['datasets']} datasets")
         yield _checked("sign-in", lambda: _person(hub.whoami()))
 
 
 def _person(person: dict[str, object]) -> str:
-    return (
-        f"as {person['name']}"
-        if person["signed_in"]
-        else "not signed in: answers come from the cubes only"
-    )
+    return f"as {person['name']}" if person["signed_in"] else "not signed in: answers come from the cubes only"
 
 
 def _checked(name: str, look: Callable[[], str]) -> Finding:

@@ -24,9 +24,7 @@ EXIT_STATUSES = {
 
 @app.command()
 def explain(
-    code: Annotated[
-        str | None, typer.Argument(help="An error code, as printed between brackets.")
-    ] = None,
+    code: Annotated[str | None, typer.Argument(help="An error code, as printed between brackets.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what an error code means and what to do next."""
@@ -41,11 +39,7 @@ def explain(
         for name in wanted
     ]
     if as_json:
-        typer.echo(
-            json.dumps(
-                entries if code is None else entries[0], ensure_ascii=False, indent=1
-            )
-        )
+        typer.echo(json.dumps(entries if code is None else entries[0], ensure_ascii=False, indent=1))
     elif code is None:
         _print_list(entries)
     else:
@@ -69,7 +63,5 @@ def _print_list(entries: list[dict[str, object]]) -> None:
     for heading in ("code", "status", "meaning"):
         table.add_column(heading)
     for entry in entries:
-        table.add_row(
-            str(entry["code"]), str(entry["exit_status"]), str(entry["title"])
-        )
+        table.add_row(str(entry["code"]), str(entry["exit_status"]), str(entry["title"]))
     Console().print(table)

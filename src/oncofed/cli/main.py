@@ -33,12 +33,8 @@ NOUNS: dict[str, Noun] = {
     "node": Noun("oncofed.cli.node:app", "Run a hospital's node.", "node"),
     "hub": Noun("oncofed.cli.hub:app", "Run a hub.", "hub"),
     "bench": Noun("oncofed.cli.bench:app", "Measure oncofed on this machine.", "all"),
-    "explain": Noun(
-        "oncofed.cli.explain:app", "Say what an error code means and what to do."
-    ),
-    "doctor": Noun(
-        "oncofed.cli.doctor:app", "Check this computer and its way to the hub."
-    ),
+    "explain": Noun("oncofed.cli.explain:app", "Say what an error code means and what to do."),
+    "doctor": Noun("oncofed.cli.doctor:app", "Check this computer and its way to the hub."),
 }
 
 
@@ -49,9 +45,7 @@ class LazyNoun(TyperCommand):
         super().__init__(name, help=noun.about, add_help_option=False)
         self.noun = noun
 
-    def make_context(
-        self, info_name: Any, args: Any, parent: Any = None, **extra: Any
-    ) -> Any:
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Become the real command (typer keeps the types of these arguments private)."""
         return self.load().make_context(info_name, args, parent=parent, **extra)
 
@@ -94,9 +88,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(
-    help="Search, share and study cancer images across hospitals without moving them."
-)
+@app.callback(help="Search, share and study cancer images across hospitals without moving them.")
 def _oncofed(
     _version: Annotated[
         bool,

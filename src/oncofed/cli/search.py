@@ -19,31 +19,17 @@ _QUERY = "What to count, as in: modality = MR and body part = breast and age 50.
 
 
 @app.command()
-def search(
-    query: Annotated[
-        str | None, typer.Argument(metavar="[QUERY]", help=_QUERY, show_default=False)
-    ] = None,
-    by: Annotated[
-        str | None, typer.Option(help="Count each value of this criterion.")
-    ] = None,
-    dataset: Annotated[
-        list[str] | None, typer.Option(help="Ask only this dataset (may be repeated).")
-    ] = None,
-    purpose: Annotated[
-        str | None, typer.Option(help="What you need the count for; hospitals see it.")
-    ] = None,
+def search(  # noqa: PLR0913 - each is an option of the command
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help=_QUERY, show_default=False)] = None,
+    by: Annotated[str | None, typer.Option(help="Count each value of this criterion.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Ask only this dataset (may be repeated).")] = None,
+    purpose: Annotated[str | None, typer.Option(help="What you need the count for; hospitals see it.")] = None,
     criteria: Annotated[
         bool,
-        typer.Option(
-            "--criteria", help="Show what can be asked, or a criterion's values."
-        ),
+        typer.Option("--criteria", help="Show what can be asked, or a criterion's values."),
     ] = False,
-    hub: Annotated[
-        str | None, typer.Option(help="The hub's address; else the one signed in to.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON (the API's Outcome).")
-    ] = False,
+    hub: Annotated[str | None, typer.Option(help="The hub's address; else the one signed in to.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (the API's Outcome).")] = False,
 ) -> None:
     """Count the patients that match a query, across all hospitals.
 
@@ -54,9 +40,7 @@ def search(
             show_criteria(client, query, as_json)
             return
         if not query:
-            raise typer.BadParameter(
-                "say what to count, or use --criteria", param_hint="QUERY"
-            )
+            raise typer.BadParameter("say what to count, or use --criteria", param_hint="QUERY")
         try:
             count = client.ask(query, by=by, datasets=dataset, purpose=purpose)
         except QueryError as error:
@@ -112,10 +96,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         ),
         (
             "Not recorded",
-            [
-                _not_recorded(part.label, part.missing.text, part.searched.text)
-                for part in outcome.not_recorded
-            ],
+            [_not_recorded(part.label, part.missing.text, part.searched.text) for part in outcome.not_recorded],
         ),
         ("How to read this", [note.text for note in outcome.notes]),
     ):
@@ -124,11 +105,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
             for line in lines:
                 console.print(Text(f"- {line}"))
     if outcome.budget_left is not None:
-        console.print(
-            Text(
-                f"\nBudget left (epsilon, where the least is left): {outcome.budget_left:g}"
-            )
-        )
+        console.print(Text(f"\nBudget left (epsilon, where the least is left): {outcome.budget_left:g}"))
     console.print(Text(outcome.url, style="dim"), soft_wrap=True)
 
 
@@ -144,9 +121,7 @@ def _nodes_table(outcome: Outcome) -> Table:
     table.add_column("datasets", justify="right")
     table.add_column("remarks")
     for node in outcome.nodes:
-        table.add_row(
-            node.title, _number(node), _counted(node), str(node.datasets), remarks(node)
-        )
+        table.add_row(node.title, _number(node), _counted(node), str(node.datasets), remarks(node))
     return table
 
 
@@ -183,16 +158,10 @@ def show_criteria(hub: Hub, name: str | None, as_json: bool) -> None:
     """The list of criteria, or the values of one."""
     found = hub.criteria(name.strip().replace(" ", "_") if name else None)
     if as_json:
-        typer.echo(
-            json.dumps(found[0] if name else found, ensure_ascii=False, indent=1)
-        )
+        typer.echo(json.dumps(found[0] if name else found, ensure_ascii=False, indent=1))
         return
     table = Table(box=None, pad_edge=False)
-    rows, headings = (
-        (_values(found[0]), ("value", "label"))
-        if name
-        else (_names(found), ("criterion", "label", "of"))
-    )
+    rows, headings = (_values(found[0]), ("value", "label")) if name else (_names(found), ("criterion", "label", "of"))
     for heading in headings:
         table.add_column(heading)
     for row in rows:
@@ -205,7 +174,4 @@ def _values(criterion: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _names(criteria: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    return [
-        (criterion["text"], criterion["label"], criterion["level"])
-        for criterion in criteria
-    ]
+    return [(criterion["text"], criterion["label"], criterion["level"]) for criterion in criteria]

@@ -1,4 +1,4 @@
-"""The HTTP API at ``/api/v1``, described by ``openapi.json`` there. Each app brings its router; errors have one form."""
+"""The HTTP API at ``/api/v1``, described by ``openapi.json`` there. Each app brings its router; errors look alike."""
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -28,7 +28,7 @@ api = NinjaAPI(
     version="1",
     description=(
         "Count patients across hospitals that keep their images. Reading the catalogue and the published facets needs "
-        "no sign-in; a live count does (`Authorization: Bearer …`). Every refusal has a `code` with a page in the docs. "
+        "no sign-in; a live count does (`Authorization: Bearer …`). Each refusal has a `code` with a page in the docs. "
         f"Served by oncofed {__version__}."
     ),
     docs_url=None,

@@ -51,9 +51,7 @@ class Hub:
         Each number is the noisy count as the node sent it, with its 95 % interval. ``attrs`` holds ``total``,
         ``interval``, ``notes`` and ``unanswered``. ``progress`` is called with each partial outcome.
         """
-        return self.ask(query, by=by, datasets=datasets, purpose=purpose).table(
-            progress
-        )
+        return self.ask(query, by=by, datasets=datasets, purpose=purpose).table(progress)
 
     def ask(
         self,
@@ -78,14 +76,10 @@ class Hub:
             Outcome.model_validate(self._transport.get(f"counts/{identifier}")),
         )
 
-    def facets(
-        self, query: str | Query = "", datasets: Sequence[str] | None = None
-    ) -> "pd.DataFrame":
+    def facets(self, query: str | Query = "", datasets: Sequence[str] | None = None) -> "pd.DataFrame":
         """Counts for the values of each criterion beside ``query``, from the published cubes: instant and free."""
         text = query if isinstance(query, str) else query.text()
-        reply = self._transport.get(
-            "facets", text=text, datasets=",".join(datasets) if datasets else None
-        )
+        reply = self._transport.get("facets", text=text, datasets=",".join(datasets) if datasets else None)
         return tables.facets_table(Facets.model_validate(reply))
 
     def parse(self, query: str | Query) -> Parsed:
@@ -97,9 +91,7 @@ class Hub:
         """The catalogue, one row a dataset. Filters: ``cancer``, ``modality``, ``country``, ``node``, ``programme``."""
         found: list[dict[str, Any]] = []
         while True:
-            page = self._transport.get(
-                "datasets", search=text, limit=PAGE, offset=len(found), **filters
-            )
+            page = self._transport.get("datasets", search=text, limit=PAGE, offset=len(found), **filters)
             found += page["items"]
             if not page["items"] or len(found) >= page["count"]:
                 return tables.datasets_table(found)
@@ -127,9 +119,7 @@ class Hub:
 
     def save(self, title: str, query: str | Query) -> dict[str, Any]:
         """Save a search under a title."""
-        return dict(
-            self._transport.post("searches", {"title": title, **_question(query)})
-        )
+        return dict(self._transport.post("searches", {"title": title, **_question(query)}))
 
     def close(self) -> None:
         """Let the connection go."""
@@ -172,9 +162,7 @@ class Count:
                 return
         while not self.outcome.complete:
             seen = self.outcome.version
-            reply = self._transport.get(
-                f"counts/{self.id}", wait=POLL_SECONDS, seen=seen
-            )
+            reply = self._transport.get(f"counts/{self.id}", wait=POLL_SECONDS, seen=seen)
             self.outcome = Outcome.model_validate(reply)
             if self.outcome.version != seen or self.outcome.complete:
                 yield self.outcome

@@ -29,9 +29,7 @@ class Credentials:
         try:
             stored = json.loads(self.path.read_text())
             self.default = str(stored["default"])
-            self.tokens = {
-                str(url): str(token) for url, token in stored["tokens"].items()
-            }
+            self.tokens = {str(url): str(token) for url, token in stored["tokens"].items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Corrupt("credentials-unreadable", str(self.path)) from error
 
@@ -67,9 +65,7 @@ def credentials(environment: Mapping[str, str] = os.environ) -> Credentials:
     return Credentials(data_directory(environment) / FILE_NAME)
 
 
-def chosen_hub(
-    url: str | None, token: str | None, environment: Mapping[str, str] = os.environ
-) -> tuple[str, str]:
+def chosen_hub(url: str | None, token: str | None, environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
     """The hub's address and the token to use: what is given, else ``ONCOFED_HUB`` / ``ONCOFED_TOKEN``, else stored.
 
     The token may be empty: then the hub answers from the published cubes only.
@@ -90,7 +86,5 @@ def _token_of_environment(environment: Mapping[str, str]) -> str | None:
         try:
             return Path(file).read_text().strip()
         except OSError as error:
-            raise BadInput(
-                "credentials-unreadable", f"ONCOFED_TOKEN_FILE: {error.strerror}"
-            ) from error
+            raise BadInput("credentials-unreadable", f"ONCOFED_TOKEN_FILE: {error.strerror}") from error
     return environment.get("ONCOFED_TOKEN")

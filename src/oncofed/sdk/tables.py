@@ -34,10 +34,7 @@ def frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> "pd.DataFrame
 
     table = pd.DataFrame(rows, columns=list(columns))
     whole = [
-        name
-        for name in columns
-        if name in {"count", "low", "high", "datasets"}
-        or name.endswith(("_low", "_high"))
+        name for name in columns if name in {"count", "low", "high", "datasets"} or name.endswith(("_low", "_high"))
     ]
     return table.astype(dict.fromkeys(whole, "Int64"))
 
@@ -102,9 +99,7 @@ def _attributes(outcome: Outcome) -> dict[str, Any]:
         "sentence": outcome.sentence,
         "notes": [note.text for note in outcome.notes],
         "unanswered": {node.node: node.reason for node in outcome.unanswered},
-        "not_recorded": {
-            part.criterion: part.missing.value for part in outcome.not_recorded
-        },
+        "not_recorded": {part.criterion: part.missing.value for part in outcome.not_recorded},
         "budget_left": outcome.budget_left,
         "complete": outcome.complete,
         "url": outcome.url,

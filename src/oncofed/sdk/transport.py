@@ -29,9 +29,7 @@ _BY_EXIT_STATUS = {2: BadInput, 3: Refused, 4: Unreachable, 5: Corrupt}
 class Transport:
     """One kept-alive connection to a hub. Safe to use from several threads, as httpx's client is."""
 
-    def __init__(
-        self, url: str, token: str, transport: "httpx.BaseTransport | None" = None
-    ) -> None:
+    def __init__(self, url: str, token: str, transport: "httpx.BaseTransport | None" = None) -> None:
         import httpx
 
         self.url = url
@@ -70,9 +68,7 @@ class Transport:
                     if line.strip():
                         yield _json(line)
         except self._failure as error:
-            raise Unreachable(
-                "hub-silent", f"{self.url} ({type(error).__name__})"
-            ) from error
+            raise Unreachable("hub-silent", f"{self.url} ({type(error).__name__})") from error
 
     def close(self) -> None:
         """Let the connection go."""
@@ -82,9 +78,7 @@ class Transport:
         try:
             response = self._client.request(method, path, **content)
         except self._failure as error:
-            raise Unreachable(
-                "hub-silent", f"{self.url} ({type(error).__name__})"
-            ) from error
+            raise Unreachable("hub-silent", f"{self.url} ({type(error).__name__})") from error
         if response.is_error:
             raise refusal(response.status_code, response.text)
         return _json(response.text) if response.content else None

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import product
 
 from oncofed.contracts import vocabulary
@@ -22,7 +23,7 @@ MAX_COUNT = 10**9
 
 
 def content_digest(record: ReleaseRecord) -> str:
-    """SHA-256 over what a release is: its data, sizes, cube and what it can be asked. Its description may be improved."""
+    """SHA-256 over what a release is: its data, sizes, cube and what it can be asked. Descriptions may be improved."""
     whole = record.model_dump(
         mode="json",
         include={"digest", "size", "cube", "supports", "vocabulary_version"},
@@ -59,14 +60,18 @@ def _check_record(record: ReleaseRecord) -> None:
 
 
 def _check_marginal(name: str, marginal: Marginal) -> None:
-    domain = {"|".join(cells) for cells in product(*(vocabulary.cells(criterion) for criterion in marginal.criteria))}
-    if not marginal.cells.keys() <= domain or not 0 <= marginal.sigma <= MAX_COUNT:
+    if not marginal.cells.keys() <= _domain(marginal.criteria) or not 0 <= marginal.sigma <= MAX_COUNT:
         raise Corrupt(
             "publication-corrupt",
             f"{name}: cells of {' and '.join(marginal.criteria) or 'population'}",
         )
     if any(abs(count) > MAX_COUNT for count in marginal.cells.values()):
         raise Corrupt("publication-corrupt", f"{name}: a count that cannot be")
+
+
+@lru_cache(maxsize=256)
+def _domain(criteria: tuple[str, ...]) -> frozenset[str]:
+    return frozenset("|".join(cells) for cells in product(*(vocabulary.cells(name) for name in criteria)))
 
 
 def check_owner(node_id: str, owners: Mapping[str, str]) -> None:

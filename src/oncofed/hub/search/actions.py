@@ -140,7 +140,7 @@ def _asked(question: Ask, part: NodePlan, task: Task | None) -> AskedNode:
 
 def accept(task: Task, result: Result) -> None:
     """Take in what ended a count task (``exchange.registry.Accept``); ``Corrupt`` for an answer that cannot be one."""
-    asked = AskedNode.objects.select_related("node").filter(task=task, state=NodeState.WAITING.value).first()
+    asked = AskedNode.objects.filter(task=task, state=NodeState.WAITING.value).first()
     if asked is None:
         return
     if result.status is ResultStatus.ANSWERED:
@@ -150,8 +150,9 @@ def accept(task: Task, result: Result) -> None:
         asked.code, asked.detail = _silence(asked.node, task.created_at)
     else:
         asked.state, asked.code, asked.detail = NodeState.REFUSED.value, result.code or "", list(result.detail)
-    asked.answered_at = timezone.now()
-    asked.save(update_fields=["state", "code", "detail", "answer", "answered_at"])
+    AskedNode.objects.filter(pk=asked.pk).update(
+        state=asked.state, code=asked.code, detail=asked.detail, answer=asked.answer, answered_at=timezone.now()
+    )
     record(
         kind="search.answered",
         by=f"node:{asked.node_id}" if asked.state != NodeState.SILENT.value else "hub",
@@ -162,7 +163,7 @@ def accept(task: Task, result: Result) -> None:
 
 
 def ledger_entries(result: Result) -> tuple[LedgerEntry, ...]:
-    """The ledger entries an answer carries (``exchange.registry.Entries``): kept for the node, should it be restored."""
+    """The ledger entries an answer carries (``exchange.registry.Entries``): kept in case the node is restored."""
     try:
         answer = CountAnswer.model_validate(result.payload or {})
     except ValidationError:

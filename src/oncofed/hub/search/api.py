@@ -131,7 +131,7 @@ def count(request: HttpRequest, identifier: uuid.UUID, wait: Wait = 0.0, seen: S
 
 
 @router.get("/counts/{identifier}/stream", response={200: Outcome, **Refusals}, auth=PERSON)
-def follow(request: HttpRequest, identifier: uuid.UUID, seen: Seen = -1) -> Any:  # noqa: ANN401 - a stream
+def follow(request: HttpRequest, identifier: uuid.UUID, seen: Seen = -1) -> Any:
     """Each new state of the outcome as one line of JSON (NDJSON), until it is complete; empty lines in between."""
     question = queries.ask_of(person(request, SEARCH), identifier)
     let_connection_go()

@@ -1,4 +1,4 @@
-"""What an answer must be before it is counted. Pure: the task, the answer and the catalogue's classes in, a refusal out."""
+"""What an answer must be before it is counted. Pure: task, answer and the catalogue's classes in, a refusal out."""
 
 from collections.abc import Mapping
 

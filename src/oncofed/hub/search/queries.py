@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -27,7 +27,7 @@ from oncofed.disclosure.plan import VALUES
 from oncofed.hub.accounts.models import User
 from oncofed.hub.catalogue.shelf import Group, shelf
 from oncofed.hub.search.actions import chosen
-from oncofed.hub.search.models import Ask, AskedNode, SavedSearch
+from oncofed.hub.search.models import Ask, SavedSearch
 from oncofed.hub.search.notes import reason
 from oncofed.hub.search.plan import criteria_of
 
@@ -48,19 +48,38 @@ def asks(person: User) -> QuerySet[Ask]:
     return person.asks.order_by("-created_at")
 
 
+class _Row(NamedTuple):
+    """How one node stands, without the cost of a model: an outcome is read for every step of a stream."""
+
+    node: str
+    title: str
+    country: str
+    state: str
+    code: str
+    detail: list[str]
+    datasets: int
+    unsupported: dict[str, Any]
+    answer: dict[str, Any] | None
+
+
+_COLUMNS = (
+    "node_id", "node__title", "node__country", "state", "code", "detail", "datasets", "unsupported", "answer",
+)  # fmt: skip
+
+
 def outcome(ask: Ask) -> Outcome:
     """All that is known about the question now. A pure sum of what nodes released; nothing is drawn or cut here.
 
     Numbers that a node lets into totals only enter the total when it is complete: before, the total's steps would tell
     them. Two database reads at most.
     """
-    rows = list(ask.nodes.select_related("node").order_by("node__title"))
-    waiting = sum(row.state == NodeState.WAITING.value for row in rows)
+    rows = [_Row(*values) for values in ask.nodes.order_by("node__title").values_list(*_COLUMNS)]
+    waiting = sum(row.state == NodeState.WAITING for row in rows)
     complete = not waiting
     told = [(row, _parts(row)) for row in rows]
     cells = _added(part for _, parts in told for part in parts if complete or part["show"])
     total = _total(ask.by, cells)
-    answered = any(row.state == NodeState.ANSWERED.value for row, _ in told)
+    answered = any(row.state == NodeState.ANSWERED for row in rows)
     budgets = [row.answer["budget_left"] for row in rows if row.answer and row.answer.get("budget_left") is not None]
     return Outcome(
         id=str(ask.id),
@@ -83,8 +102,8 @@ def outcome(ask: Ask) -> Outcome:
     )
 
 
-def _parts(row: AskedNode) -> list[dict[str, Any]]:
-    return row.answer["parts"] if row.answer and row.state == NodeState.ANSWERED.value else []
+def _parts(row: _Row) -> list[dict[str, Any]]:
+    return row.answer["parts"] if row.answer and row.state == NodeState.ANSWERED else []
 
 
 def _added(parts: Iterable[Mapping[str, Any]]) -> Cells:
@@ -110,7 +129,7 @@ def _values(by: str, cells: Cells) -> tuple[ValueEstimate, ...]:
     )
 
 
-def _node(by: str, row: AskedNode, parts: Sequence[Mapping[str, Any]]) -> NodeOutcome:
+def _node(by: str, row: _Row, parts: Sequence[Mapping[str, Any]]) -> NodeOutcome:
     answer = row.answer or {}
     state = NodeState(row.state)
     unsupported = {**row.unsupported, **answer.get("unsupported", {})}
@@ -118,9 +137,9 @@ def _node(by: str, row: AskedNode, parts: Sequence[Mapping[str, Any]]) -> NodeOu
     cells = _added(parts) if shown else {}
     total = _total(by, cells)
     return NodeOutcome(
-        node=row.node_id,
-        title=row.node.title,
-        country=row.node.country,
+        node=row.node,
+        title=row.title,
+        country=row.country,
         state=state,
         estimate=estimate(total) if shown and total is not None else None,
         values=_values(by, cells) if by else (),
