@@ -172,6 +172,7 @@ NODE = {
     "outbox-unwritable": Code(6, "the outbox cannot be written, so nothing is sent", "Free space on the node's disk."),
     "outbox-corrupt": Code(5, "the outbox is not the unbroken chain it must be", "Compare it with a backup."),
     "nothing-to-publish": Code(3, "no release may be published", "Load a dataset, and let policy.toml name it."),
+    "message-unknown": Code(2, "the outbox holds no such message", "Run `oncofed node outbox` for the list."),
     "backup-unreadable": Code(5, "this is not a complete backup of a node", "Use another backup."),
     "not-searchable": Code(3, "the node does not let you search these datasets", "Ask the hospital for access."),
     "not-supported-here": Code(3, "the datasets do not record a criterion of the query", "Leave that criterion out."),

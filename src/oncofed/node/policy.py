@@ -171,6 +171,42 @@ class Policy(_Section):
         return Limits(organisation=self.budget.for_each_organisation, lineage=self.budget.for_all_together)
 
 
+def sentences(policy: Policy) -> list[str]:
+    """What the rules amount to, in plain words."""
+    if not policy.answers.enabled:
+        return ["This node answers nothing."]
+    said = [
+        f"Datasets that may be searched: {_listed(policy.answers.datasets)}.",
+        f"Organisations that may ask: {_listed(policy.answers.organisations)}.",
+        f"Answers are given on {_listed(policy.hours.days)} from {policy.hours.start} to {policy.hours.end} "
+        f"({policy.hours.time_zone}).",
+        f"Each year and dataset, an organisation has {policy.budget.for_each_organisation} live counts, all together "
+        f"have {policy.budget.for_all_together}.",
+        f"Numbers below {policy.answers.smallest_number_shown} go into totals only."
+        if policy.answers.show_numbers
+        else "Numbers go into totals only.",
+    ]
+    return [*said, *(f"{name}: {_exception(rule)}." for name, rule in sorted(policy.datasets.items()))]
+
+
+def _listed(names: Iterable[str]) -> str:
+    said = ["all" if name == "*" else name for name in names]
+    return ", ".join(said) if said else "none"
+
+
+def _exception(rule: DatasetRule) -> str:
+    said = []
+    if rule.searchable is not None:
+        said.append("may be searched" if rule.searchable else "hidden from everyone")
+    if rule.organisations is not None:
+        said.append(f"only {_listed(rule.organisations)} may ask")
+    if rule.show_numbers is not None:
+        said.append("numbers are shown" if rule.show_numbers else "numbers go into totals only")
+    if rule.tightened:
+        said.append("treated as protected")
+    return "; ".join(said) if said else "as all others"
+
+
 def parse(text: str) -> Policy:
     """The policy a text says; ``BadInput(policy-invalid)`` names line and field of what is wrong."""
     try:
