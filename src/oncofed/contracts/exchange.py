@@ -37,7 +37,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_RESULT_BYTES = 256 * 1024
 MAX_TASKS_PER_REPLY = 16
 MAX_WAIT_SECONDS = 30.0
-INVITATION_PREFIX = "oncofed-invitation-"
+INVITATION_PREFIX = "oncofed-invite-"
 
 
 class Invitation(Wire):
@@ -49,7 +49,7 @@ class Invitation(Wire):
     node_id: Slug
 
     def to_token(self) -> str:
-        """The string that is handed over: ``oncofed-invitation-`` and base64url."""
+        """The string that is handed over: ``oncofed-invite-`` and base64url."""
         return INVITATION_PREFIX + base64.urlsafe_b64encode(self.canonical_bytes()).decode().rstrip("=")
 
     @classmethod
