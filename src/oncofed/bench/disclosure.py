@@ -7,6 +7,7 @@ platforms under the same attack, and the error of totals over 1, 5 and 30 hospit
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,15 @@ def run(*, trials: int = TRIALS) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         there, absent = nodes(Path(directory))
         pairs = world(there, differencing_pairs(max(PROMISED) // 2)).exact.reshape(-1, 2)
-        figures = [
-            *differencing_figures(there, absent, trials),
-            *known_member_figures(there, absent, trials),
-            *opt_out_figures(Path(directory), trials),
-            *conduct_figures(there, Path(directory)),
-            *error_figures(trials),
-            *noise_figures(),
-        ]
+        with closing(there), closing(absent):
+            figures = [
+                *differencing_figures(there, absent, trials),
+                *known_member_figures(there, absent, trials),
+                *opt_out_figures(Path(directory), trials),
+                *conduct_figures(there, Path(directory)),
+                *error_figures(trials),
+                *noise_figures(),
+            ]
     figures.append(Figure("duration", round(time.monotonic() - started, 1), "s", at_most=180))
     return report("disclosure", figures, peer_figures(pairs, trials))
 
@@ -113,7 +115,8 @@ def opt_out_figures(directory: Path, trials: int) -> list[Figure]:
     """The same 25 questions before and after a release that leaves one patient out: the target, or someone else."""
     left = attacked_node(directory / "opted-out", with_target=True, opted_out=TARGET)
     stayed = attacked_node(directory / "stayed", with_target=True, opted_out=BYSTANDER)
-    scores = [_drop(node, trials, salt) for node, salt in ((left, "left"), (stayed, "stayed"))]
+    with closing(left), closing(stayed):
+        scores = [_drop(node, trials, salt) for node, salt in ((left, "left"), (stayed, "stayed"))]
     share = success(scores[0], scores[1])
     return [Figure("opt_out_detection_50_questions", round(share, 4), SHARE, at_most=PROMISED[50])]
 

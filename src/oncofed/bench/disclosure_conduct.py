@@ -37,7 +37,7 @@ def spellings() -> Iterator[Query]:
 
 
 def answers_to_one_question(node: AttackedNode, directory: Path) -> int:
-    """How many different answers one question gets: spelt anyhow, by anyone, after a restart, and with a lost ledger."""
+    """How many different answers one question gets: spelt anyhow, by anyone, after a restart, with a lost ledger."""
     seen = {str(node.cells(query, organisation=f"org-{n % 7}")) for n, query in enumerate(spellings())}
     query = next(spellings())
     for _ in range(3):  # a node that stops and starts on one ledger file

@@ -127,6 +127,11 @@ class AttackedNode:
         """The node after its policy changed; secret and ledger stay."""
         return replace(self, context=replace(self.context, policy=lambda: policy))
 
+    def close(self) -> None:
+        """Let go of the warehouse's files and of the ledger."""
+        self.warehouse.close()
+        self.context.ledger.close()
+
     def result(
         self, query: Query, by: str | None = None, *, organisation: str = "attacker", release: int = -1
     ) -> Result:
