@@ -34,6 +34,11 @@ WAREHOUSE = {
     "source-empty": Code(2, "the data source holds nothing to load", "Check the path or the collections named."),
     "table-invalid": Code(2, "a table does not fit the common data model", "Correct the column named and load again."),
     "dataset-id-invalid": Code(2, "the dataset identifier is not usable", "Use lower-case letters, digits and hyphens."),
+    "file-not-dicom": Code(2, "this file is no DICOM file", "Nothing to do: the file was left out."),
+    "file-damaged": Code(2, "this DICOM file is damaged", "Export it again from its archive; it was left out."),
+    "file-no-series": Code(
+        2, "this DICOM file belongs to no series", "Nothing to do for an index (DICOMDIR); it was left out."
+    ),
     "release-exists": Code(3, "this release exists and releases do not change", "Load with another release name."),
     "release-unknown": Code(2, "no such release here", "Run `oncofed node status` for the releases."),
     "release-corrupt": Code(5, "a release is not what its digest says", "Load it again from the source."),
