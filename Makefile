@@ -102,7 +102,7 @@ coverage-gates: setup
 # ---- gates ------------------------------------------------------------------------------------------------------------
 
 check: setup
-	$(BIN)/ruff format --check --diff --quiet .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(PY) tools/style_gates.py src tools
 	$(BIN)/lint-imports --no-logo

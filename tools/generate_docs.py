@@ -166,8 +166,9 @@ def commands() -> Iterator[tuple[str, Any]]:
 def _below(path: str, command: Any, context: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(command, command_line.LazyNoun):
         command = command.load()
-    if not hasattr(command, "list_commands"):
+    if not hasattr(command, "list_commands") or command.invoke_without_command:
         yield path, command
+    if not hasattr(command, "list_commands"):
         return
     for name in command.list_commands(context):
         inner = command.get_command(context, name)
