@@ -44,10 +44,10 @@ def check(query: Query) -> None:
     criteria = list(_criteria(query.all))
     for criterion in criteria:
         _check_values(criterion)
-    asked = sum(criterion.criterion != "species" for criterion in criteria)
-    if asked > MAX_CRITERIA:
-        raise QueryError("query-too-large", f"{asked} criteria are more than {MAX_CRITERIA}")
-    if (values := sum(map(cost, criteria))) > MAX_VALUES:
+    counted = [criterion for criterion in criteria if criterion.criterion != "species"]
+    if len(counted) > MAX_CRITERIA:
+        raise QueryError("query-too-large", f"{len(counted)} criteria are more than {MAX_CRITERIA}")
+    if (values := sum(map(cost, counted))) > MAX_VALUES:
         raise QueryError("query-too-large", f"{values} values are more than {MAX_VALUES}")
     for part in query.all:
         if isinstance(part, Group):

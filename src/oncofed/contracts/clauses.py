@@ -6,6 +6,7 @@ where a row has a set of values (a patient or a study for modality).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from oncofed.contracts.criteria import CRITERIA, MISSING
 from oncofed.contracts.errors import QueryError
@@ -25,6 +26,7 @@ class Cells:
         return self.values <= other.values and (other.missing or not self.missing)
 
 
+@cache
 def everything(name: str) -> frozenset[str]:
     """All values of criterion ``name``, without ``missing``."""
     return frozenset(domain(name))

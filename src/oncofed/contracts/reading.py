@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from oncofed.contracts.criteria import CRITERIA, MISSING, Bands, CriterionDefinition
 from oncofed.contracts.errors import Position, QueryError
-from oncofed.contracts.vocabulary import domain, folded, lookup, nearest, words
+from oncofed.contracts.vocabulary import cover, domain, folded, lookup, nearest, words
 
 ANY = "any"
 """Written for all values and ``missing``."""
@@ -80,7 +80,9 @@ def value(definition: CriterionDefinition, text: str, position: Position | None 
     """The cells one written value stands for: a code, label, synonym, number, band, or ``any``, ``missing``."""
     name, word = definition.name, folded(text)
     if word in (ANY, RECORDED):
-        return Reading((*domain(name), MISSING) if word == ANY else domain(name))
+        least = cover(name, domain(name))
+        every = tuple(cell for cell in domain(name) if cell in least)
+        return Reading((*every, MISSING) if word == ANY else every)
     cell = lookup(name, text)
     bands = definition.bands
     if cell is not None:
