@@ -167,7 +167,7 @@ def rotate_key(data_dir: Directory = None) -> None:
     typer.echo("Make a new backup: oncofed hub backup FILE", err=True)
 
 
-# ---- people -----------------------------------------------------------------------------------------------------------
+# ---- people ------------------------------------------------------------------------------------------------------
 
 
 @person.command("create")
@@ -280,7 +280,7 @@ def person_roles(as_json: AsJson = False) -> None:
     _print_rows([{"role": role.key, "what": str(role.description)} for role in ROLES.values()], as_json)
 
 
-# ---- nodes ------------------------------------------------------------------------------------------------------------
+# ---- nodes -------------------------------------------------------------------------------------------------------
 
 
 @node.command("list")
@@ -331,7 +331,7 @@ def _set_state(node_id: str, data_dir: Path | None, state: str) -> None:
     actions.set_state(node=found, state=NodeState(state), by=BY)
 
 
-# ---- shared -----------------------------------------------------------------------------------------------------------
+# ---- shared ------------------------------------------------------------------------------------------------------
 
 
 def _choose(data_dir: Path | None) -> Path:
@@ -360,7 +360,7 @@ def _load_made() -> configuration.Configuration:
     return loaded
 
 
-def _organisation(title: str, country: str = "") -> Any:  # noqa: ANN401 - a model, which only Django can import
+def _organisation(title: str, country: str = "") -> Any:
     from django.utils.text import slugify
 
     from oncofed.hub.accounts.actions import create_organisation
@@ -387,5 +387,7 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     for name in rows[0] if rows else ("nothing yet",):
         table.add_column(name.replace("_", " "))
     for row in rows:
-        table.add_row(*(("yes" if value else "no") if isinstance(value, bool) else str(value) for value in row.values()))
+        table.add_row(
+            *(("yes" if value else "no") if isinstance(value, bool) else str(value) for value in row.values())
+        )
     Console().print(table)

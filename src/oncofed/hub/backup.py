@@ -1,7 +1,7 @@
 """One file with everything a hub is: database, keys, settings. It holds secrets and is written with mode 0600.
 
-A gzipped tar archive: ``manifest.json`` (format, kind of database, schema, SHA-256 of every file), ``hub.toml``, ``keys/``,
-and ``hub.sqlite`` or one ``tables/NAME.copy`` a table (PostgreSQL's COPY text). All of one moment.
+A gzipped tar archive: ``manifest.json`` (format, kind of database, schema, SHA-256 of every file), ``hub.toml``,
+``keys/``, and ``hub.sqlite`` or one ``tables/NAME.copy`` a table (PostgreSQL's COPY text). All of one moment.
 """
 
 import hashlib
@@ -150,7 +150,9 @@ def _load_tables(directory: Path, manifest: dict[str, Any]) -> None:
     migrate()
     applied = [list(name) for name in sorted(MigrationRecorder(connection).applied_migrations())]
     if applied != [list(name) for name in manifest["schema"]]:
-        raise BadInput("backup-invalid", f"it is of oncofed {manifest['software']}: restore with that version, then update")
+        raise BadInput(
+            "backup-invalid", f"it is of oncofed {manifest['software']}: restore with that version, then update"
+        )
     tables = [path.stem for path in sorted(directory.glob("*.copy"))]
     with transaction.atomic(), connection.cursor() as cursor:
         names = sql.SQL(", ").join(sql.Identifier(table) for table in tables)

@@ -160,6 +160,7 @@ def _sqlite(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
+        "TEST": {"NAME": path.with_name("test.sqlite")},  # a file: several threads read and write it
         "OPTIONS": {
             # A transaction that will write takes the lock at once: readers never find themselves unable to upgrade.
             "transaction_mode": "IMMEDIATE",
@@ -192,7 +193,7 @@ def _postgresql(url: str) -> dict[str, Any]:
 
 
 def email(url: str) -> dict[str, Any]:
-    """Django's ``EMAIL_*`` settings for ``smtp://user:password@host:port`` (STARTTLS) or ``smtps://…`` (TLS at once)."""
+    """Django's ``EMAIL_*`` settings for ``smtp://user:password@host:port`` (STARTTLS) or ``smtps://…`` (TLS)."""
     parts = urlsplit(url)
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
         raise BadInput("setting-invalid", "email_url must be smtp://… or smtps://…")

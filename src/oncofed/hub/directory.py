@@ -1,8 +1,8 @@
 """The hub's data directory, as far as it must stand before Django reads its settings.
 
-    hub.toml      settings (optional)          keys/       signing keys and the session secret, mode 0600
-    hub.sqlite    the database, unless PostgreSQL          static/     collected style sheets, scripts and images
-    address       where the hub serves, as `hub start` last said     hub.lock    held by the one process that serves
+hub.toml      settings (optional)          keys/       signing keys and the session secret, mode 0600
+hub.sqlite    the database, unless PostgreSQL          static/     collected style sheets, scripts and images
+address       where the hub serves, as `hub start` last said     hub.lock    held by the one process that serves
 """
 
 import fcntl

@@ -84,7 +84,9 @@ def _nodes() -> Finding:
     if connection.introspection.table_names() and not installation.pending_migrations():
         nodes = list(queries.nodes())
         silent = [node.pk for node in nodes if not queries.online(node)]
-        found = f"{len(nodes) - len(silent)} of {len(nodes)} online" + (f"; silent: {', '.join(silent)}" if silent else "")
+        found = f"{len(nodes) - len(silent)} of {len(nodes)} online" + (
+            f"; silent: {', '.join(silent)}" if silent else ""
+        )
         return Finding("nodes", not silent, found, "Ask those hospitals to run `oncofed node doctor`.")
     return Finding("nodes", False, "the database is not ready", "See above.")
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import uvicorn
 from django.conf import settings
@@ -31,17 +30,6 @@ class Listening:
         return f"{'https' if self.certificate else 'http'}://{host}:{self.port}"
 
 
-class HubServer(uvicorn.Server):
-    """Ends held polls as soon as it is told to stop, instead of waiting for them."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take note of the signal."""
-        from oncofed.hub.asgi import application  # the process that serves has imported it
-
-        application.exchange.stop()
-        super().handle_exit(sig, frame)
-
-
 def serve(listening: Listening) -> None:
     """Serve until SIGINT or SIGTERM."""
     if listening.workers > 1 and not settings.CONFIGURATION.postgresql:
@@ -65,10 +53,10 @@ def serve(listening: Listening) -> None:
         timeout_keep_alive=75,  # longer than a node pauses between two calls
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = HubServer(config)
     if listening.workers > 1:
-        Multiprocess(config, target=server.run, sockets=[config.bind_socket()]).run()
-    else:
-        server.run()
-    if not server.started and listening.workers == 1:
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        return
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
         raise BadInput("setting-invalid", f"nothing can listen on {listening.host}:{listening.port}")

@@ -74,7 +74,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-# ---- database, cache, files -------------------------------------------------------------------------------------------
+# ---- database, cache, files ---------------------------------------------------------------------------------------
 
 DATABASES = {"default": CONFIGURATION.database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -86,14 +86,14 @@ STATIC_ROOT = CONFIGURATION.data_directory / "static"
 STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 WHITENOISE_MANIFEST_STRICT = False
 
-# ---- limits -----------------------------------------------------------------------------------------------------------
+# ---- limits -------------------------------------------------------------------------------------------------------
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
-# ---- language and time ------------------------------------------------------------------------------------------------
+# ---- language and time --------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
@@ -101,7 +101,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# ---- people -----------------------------------------------------------------------------------------------------------
+# ---- people -------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -148,7 +148,7 @@ IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = 90 * 24 * 3600
 IDP_OIDC_DEVICE_CODE_EXPIRES_IN = 600
 IDP_OIDC_DEVICE_CODE_INTERVAL = 2
 
-# ---- security headers and cookies: only the session and the form token, both strictly necessary ------------------------
+# ---- security headers and cookies: only the session and the form token, both strictly necessary -------------------
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -178,7 +178,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# ---- mail and logs ----------------------------------------------------------------------------------------------------
+# ---- mail and logs ------------------------------------------------------------------------------------------------
 
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 if CONFIGURATION.email_url:

@@ -71,7 +71,7 @@ def set_password(*, person: User, password: str, by: str) -> None:
 
 @transaction.atomic
 def give_role(*, person: User, organisation: Organisation, role: str, by: str) -> Membership:
-    """Let the person act for the organisation in a role; ``BadInput(role-unknown)``. Giving it twice changes nothing."""
+    """Let the person act for the organisation in a role; twice changes nothing. ``BadInput(role-unknown)``."""
     if role not in ROLES:
         raise BadInput("role-unknown", f"“{role}” is none of {', '.join(ROLES)}")
     membership, made = Membership.objects.get_or_create(person=person, organisation=organisation, role_key=role)

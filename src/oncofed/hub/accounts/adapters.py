@@ -15,7 +15,7 @@ from oncofed.hub.accounts.scopes import SCOPES
 from oncofed.hub.trace.actions import record
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # untyped
     """Local accounts are made by an operator (``oncofed hub person create``)."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -23,7 +23,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
 
-class SocialAccountAdapter(DefaultSocialAccountAdapter):
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # untyped
     """Whoever the configured OpenID provider vouches for has an account, without a role until an operator gives one."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
@@ -32,7 +32,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:
         """Take over name and address."""
-        person = super().populate_user(request, sociallogin, data)
+        person: User = super().populate_user(request, sociallogin, data)
         person.name = data.get("name") or " ".join(filter(None, (data.get("first_name"), data.get("last_name"))))
         return person
 
@@ -45,7 +45,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return person
 
 
-class ProviderAdapter(DefaultOIDCAdapter):
+class ProviderAdapter(DefaultOIDCAdapter):  # type: ignore[misc] # untyped
     """The hub as the OpenID provider of its own command line."""
 
     scope_display = {**DefaultOIDCAdapter.scope_display, **SCOPES}

@@ -1,7 +1,7 @@
 """People, the organisations they act for, and the tokens their programs use."""
 
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -62,7 +62,7 @@ class User(AbstractBaseUser):
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         """One person an address, whatever its case."""
@@ -94,7 +94,9 @@ class Membership(models.Model):
         """A role is held once."""
 
         ordering = ("id",)
-        constraints = [models.UniqueConstraint(fields=("person", "organisation", "role_key"), name="accounts_role_once")]
+        constraints = [
+            models.UniqueConstraint(fields=("person", "organisation", "role_key"), name="accounts_role_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.person} · {self.organisation} · {self.role.title}"
@@ -106,7 +108,7 @@ class Membership(models.Model):
 
 
 class PersonalAccessToken(models.Model):
-    """A secret for a person's programs. Shown once; only its SHA-256 is kept (it has 256 random bits: no salt needed)."""
+    """A secret for a person's programs. Shown once; its SHA-256 is kept (256 random bits: no salt needed)."""
 
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=100)

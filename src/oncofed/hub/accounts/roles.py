@@ -38,7 +38,7 @@ RESEARCHER = Role(
 DATA_HOLDER = Role(
     "data-holder",
     _("Data holder"),
-    _("Looks after an organisation's data: sees its node's state and what was asked of it. Decides at the node itself."),
+    _("Looks after an organisation's data: sees its node's state and what was asked of it. Decides at the node."),
     frozenset({
         Permission.ASK_COUNT, Permission.SAVE_SEARCH, Permission.SEE_NODE_HEALTH, Permission.SEE_HOLDER_QUERIES,
     }),

@@ -15,6 +15,7 @@ from oncofed.contracts.catalogue import Cube, DatasetClass, DatasetRecord, Relea
 from oncofed.contracts.exchange import ReleaseName
 from oncofed.hub.catalogue.cubes import CubeSum, summed
 from oncofed.hub.catalogue.models import Dataset, Edition, Release
+from oncofed.hub.core.rows import rows_where
 
 KEPT_SELECTIONS = 32
 """Sums over a chosen set of datasets that are kept, per process."""
@@ -154,7 +155,7 @@ _shelf = Shelf(-1, {}, {})
 def shelf() -> Shelf:
     """The catalogue's newest edition."""
     global _shelf
-    edition = Edition.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+    edition = next((row.number for row in rows_where(Edition, "id = %s", [1])), 0)
     if _shelf.edition != edition:
         with _lock:
             if _shelf.edition != edition:

@@ -28,14 +28,14 @@ from oncofed.hub.exchange.models import (
     Task,
     TaskState,
 )
-from oncofed.hub.trace.actions import Fact, record, record_all
+from oncofed.hub.trace.actions import record
 
 EXPIRED = "task-expired"
 INVITATION_PREFIX = "oncofed-invite-"
 INVITATION_LIFE = timedelta(days=7)
 
 
-# ---- tasks ------------------------------------------------------------------------------------------------------------
+# ---- tasks -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +88,13 @@ def expire(*, now: datetime | None = None, limit: int = 500) -> int:
         return 0
     names = [task.pk for task in tasks]
     Task.objects.filter(pk__in=names).update(state=TaskState.EXPIRED, code=EXPIRED, answered_at=now)
-    record_all(Fact("task.expired", "hub", task.task_id, {"node": task.node_id}) for task in tasks)
+    kinds: dict[str, list[registry.Ended]] = {}
     for task in tasks:
         task.state, task.code, task.answered_at = TaskState.EXPIRED, EXPIRED, now
         ended = wire.Result(task_id=task.task_id, status=wire.ResultStatus.REFUSED, code=EXPIRED)
-        registry.kind(task.kind).accept(task, ended)
+        kinds.setdefault(task.kind, []).append((task, ended))
+    for name, endings in kinds.items():
+        registry.kind(name).accept(endings)
     return len(tasks)
 
 
@@ -106,12 +108,12 @@ def store_entries(*, node_id: str, entries: Iterable[wire.LedgerEntry]) -> None:
         Node.objects.filter(pk=node_id, ledger_sequence__lt=last).update(ledger_sequence=last)
 
 
-# ---- enrolment --------------------------------------------------------------------------------------------------------
+# ---- enrolment ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
 class Guest:
-    """Who is invited: the node's id, the organisation it belongs to, its title ("" for the organisation's), its country."""
+    """Who is invited: the node's id, its organisation, country, and title ("" for the node's own choice)."""
 
     node_id: str
     organisation: Organisation
@@ -195,7 +197,7 @@ def actor(node_id: str) -> str:
     return f"node:{node_id}"
 
 
-# ---- what a node says outside polls and results -----------------------------------------------------------------------
+# ---- what a node says outside polls and results ------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -243,7 +245,7 @@ def _caller(node_id: str) -> Node:
     return node
 
 
-# ---- the hub's key ----------------------------------------------------------------------------------------------------
+# ---- the hub's key -----------------------------------------------------------------------------------------------
 
 
 def rotate_key(*, keyring: Keyring, by: str) -> wire.KeyRotation:

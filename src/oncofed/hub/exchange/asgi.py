@@ -1,4 +1,4 @@
-"""The addresses nodes call, ``/exchange/v1/…``: a small Starlette application beside Django.
+"""The addresses nodes call, ``/exchange/v1/…``: a small ASGI application beside Django.
 
 What a request goes through: body limit, signature, (database) nonce and the node's state, the action, a signed reply.
 Documented in ``docs/reference/exchange.md``.
@@ -15,10 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.db import transaction
 from pydantic import ValidationError
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from oncofed.contracts import exchange as wire
 from oncofed.contracts.base import Wire
@@ -54,6 +53,8 @@ _STATUS = {
     "hub-stopping": 503,
 }
 
+PREFIX = "/exchange/v1/"
+Endpoint = Callable[[Request], Awaitable[Wire]]
 T = TypeVar("T")
 W = TypeVar("W", bound=Wire)
 
@@ -90,27 +91,28 @@ class Exchange:
         self.stopping = False
         self._keys: dict[str, str] = {}
         self._held: dict[str, _Held] = {}
-
-    def application(self) -> Starlette:
-        """The routes; any other path is 404."""
-        endpoints: Mapping[str, Callable[[Request], Awaitable[Wire]]] = {
+        self._endpoints: Mapping[str, Endpoint] = {
+            "enrol": self.enrol,
             "session": self.session,
             "publish": self.publish,
             "poll": self.poll,
             "results": self.results,
             "answered": self.answered,
-            "enrol": self.enrol,
         }
-        return Starlette(
-            routes=[
-                Route(f"/exchange/v1/{name}", self._signed(endpoint), methods=["POST"])
-                for name, endpoint in endpoints.items()
-            ]
-        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Plain ASGI: routes and middleware would cost as much as all the rest."""
+        endpoint = self._endpoints.get(scope["path"].removeprefix(PREFIX))
+        if endpoint is None or scope["method"] != "POST":
+            await Response(status_code=404 if endpoint is None else 405)(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        response = await self._respond(request, endpoint)
+        await response(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The desk's thread, the listener for other processes' wake-ups, and the sweep, for as long as the block lasts."""
+        """The desk's thread, the listener for other processes, and the sweep, for as long as the block lasts."""
         self.desk.start()
         chores = [asyncio.create_task(wakeups.listen()), asyncio.create_task(self._sweep())]
         try:
@@ -137,7 +139,7 @@ class Exchange:
                     pruned = time.monotonic()
             await asyncio.sleep(SWEEP_SECONDS)
 
-    # ---- what nodes say -----------------------------------------------------------------------------------------------
+    # ---- what nodes say -------------------------------------------------------------------------------------------
 
     async def enrol(self, request: Request) -> Wire:
         """Let a node in with its invitation. Signed with the key that the body names."""
@@ -198,7 +200,7 @@ class Exchange:
         return await self.desk.run(lambda: _once(letter, letter.signed.keyid, lambda: action(letter.signed.keyid)))
 
     async def _held_open(self, request: Request, call: intake.Call, seconds: float) -> wire.Tasks:
-        """The call's outcome; if it brings neither tasks nor rejections, wait until there is a task or the time is up."""
+        """The call's outcome; if it brings neither tasks nor rejections, wait until there are or the time is up."""
         until = time.monotonic() + seconds
         held = _Held()
         if (former := self._held.get(call.node_id)) is not None:
@@ -208,8 +210,8 @@ class Exchange:
         try:
             with wakeups.bell(call.node_id) as bell:
                 found = await self.desk.serve(call)
-                while not (found.tasks or found.rejected or held.superseded or self.stopping):
-                    if not await _rung(request, bell, until - time.monotonic()) or held.superseded or self.stopping:
+                while not (found.tasks or found.rejected or self._over(held)):
+                    if not await _rung(request, bell, until - time.monotonic()) or self._over(held):
                         break
                     call = replace(call, now=datetime.now(UTC), nonce="", results=())
                     found = await self.desk.serve(call)
@@ -218,7 +220,10 @@ class Exchange:
             if self._held.get(call.node_id) is held:
                 del self._held[call.node_id]
 
-    # ---- signatures ---------------------------------------------------------------------------------------------------
+    def _over(self, held: _Held) -> bool:
+        return held.superseded or self.stopping
+
+    # ---- signatures -----------------------------------------------------------------------------------------------
 
     async def _letter(self, request: Request) -> _Letter:
         """The request, if it is from a known node and untouched."""
@@ -231,19 +236,15 @@ class Exchange:
             self._keys[node_id] = key
         return _verified(request, body, lambda _: key)
 
-    def _signed(self, endpoint: Callable[[Request], Awaitable[Wire]]) -> Callable[[Request], Awaitable[Response]]:
+    async def _respond(self, request: Request, endpoint: Endpoint) -> Response:
         """The endpoint's reply, or the refusal, signed over the request's nonce."""
-
-        async def respond(request: Request) -> Response:
-            try:
-                status, reply = 200, await endpoint(request)
-            except OncofedError as error:
-                status, reply = _STATUS.get(error.code, 403), _failure(error)
-            except ClientDisconnect:
-                return Response(status_code=499)
-            return self._reply(request, status, reply.model_dump_json().encode())
-
-        return respond
+        try:
+            status, reply = 200, await endpoint(request)
+        except OncofedError as error:
+            status, reply = _STATUS.get(error.code, 403), _failure(error)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        return self._reply(request, status, reply.model_dump_json().encode())
 
     def _reply(self, request: Request, status: int, body: bytes) -> Response:
         response = Response(body, status, media_type="application/json", headers={"cache-control": "no-store"})
@@ -288,7 +289,7 @@ def _failure(error: OncofedError) -> wire.Failure:
     return wire.Failure(code=error.code, detail=detail)
 
 
-# ---- bodies -----------------------------------------------------------------------------------------------------------
+# ---- bodies ------------------------------------------------------------------------------------------------------
 
 
 async def _body(request: Request) -> bytes:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +20,10 @@ from oncofed.hub.exchange import intake
 
 T = TypeVar("T")
 BATCH = 64
+GATHER_SECONDS = 0.003
+"""How long the first to come waits for others: tasks wake all nodes at once."""
+PACE_SECONDS = 0.02
+"""Transactions begin at least this far apart while there is much to do: the busier, the more share one."""
 _log = logging.getLogger(__name__)
 
 
@@ -64,19 +69,21 @@ class Desk:
         result: T = await self._hand_in(None, work)
         return result
 
-    async def _hand_in(self, call: intake.Call | None, work: Callable[[], Any] | None) -> Any:  # noqa: ANN401
+    async def _hand_in(self, call: intake.Call | None, work: Callable[[], Any] | None) -> Any:
         if self._loop is None or self._thread is None:
             raise Unreachable("hub-stopping")
         future = self._loop.create_future()
         self._jobs.put(_Job(future, call, work))
         return await future
 
-    # ---- in the thread ----
+    # ---- in the thread --------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        going = True
+        going, begun = True, 0.0
         while going:
             jobs = [self._jobs.get()]
+            time.sleep(max(GATHER_SECONDS, begun + PACE_SECONDS - time.monotonic()))
+            begun = time.monotonic()
             while len(jobs) < BATCH and not self._jobs.empty():
                 jobs.append(self._jobs.get())
             going = None not in jobs
@@ -106,7 +113,7 @@ def _served(calls: Sequence[intake.Call]) -> list[Any]:
     return [_served([call])[0] for call in calls]
 
 
-def _done(work: Callable[[], Any]) -> Any:  # noqa: ANN401
+def _done(work: Callable[[], Any]) -> Any:
     """What ``work`` returns, or the exception it raised. One of the two broad excepts: the worker must go on."""
     try:
         return work()
@@ -115,7 +122,7 @@ def _done(work: Callable[[], Any]) -> Any:  # noqa: ANN401
     except DatabaseError as error:
         _log.warning("the database refused the exchange: %s", type(error).__name__, exc_info=error)
         return Unreachable("hub-failed")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the worker's loop must outlive any mistake in a domain's hook
         _log.exception("the exchange could not do this")
         failed = Unreachable("hub-failed")
         failed.__cause__ = error

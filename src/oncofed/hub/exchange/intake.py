@@ -9,16 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
 from pydantic import ValidationError
 
 from oncofed.contracts import exchange as wire
 from oncofed.contracts.base import canonical_json
 from oncofed.contracts.errors import OncofedError, Refused
+from oncofed.hub.core.rows import places, rows_where, update_each
 from oncofed.hub.exchange import policy, registry
-from oncofed.hub.exchange.actions import EXPIRED, actor, store_entries
+from oncofed.hub.exchange.actions import EXPIRED, store_entries
 from oncofed.hub.exchange.models import OPEN_STATES, Node, Task, TaskState
-from oncofed.hub.trace.actions import Fact, record_all
 from oncofed.trust.http_signatures import TOLERANCE_SECONDS
 
 LEASE = timedelta(seconds=10)
@@ -44,12 +43,12 @@ Outcome = wire.Tasks | OncofedError
 
 
 @dataclass
-class _Accepted:
-    """What is to be written for one task."""
+class _Ending:
+    """A task that ends now; ``code`` is for what its result was not accepted, if it was not."""
 
     task: Task
     result: wire.Result
-    node_id: str
+    code: str | None = None
 
 
 @dataclass
@@ -57,7 +56,7 @@ class _Batch:
     """Everything one transaction gathers before it writes."""
 
     tasks: dict[str, Task]
-    ended: list[_Accepted] = field(default_factory=list)
+    endings: list[_Ending] = field(default_factory=list)
     entries: dict[str, list[wire.LedgerEntry]] = field(default_factory=dict)
 
 
@@ -81,11 +80,12 @@ def let_in(node_id: str, nonce: str, now: datetime) -> None:
         raise Refused("replayed")
 
 
-# ---- who may call -----------------------------------------------------------------------------------------------------
+# ---- who may call ------------------------------------------------------------------------------------------------
 
 
 def _admit(calls: Sequence[Call]) -> list[Outcome]:
-    nodes = Node.objects.in_bulk({call.node_id for call in calls})
+    names = sorted({call.node_id for call in calls})
+    nodes = {node.pk: node for node in rows_where(Node, f"node_id IN {places(names)}", names)}
     new = _new_nonces([(call.node_id, call.nonce) for call in calls if call.nonce], calls[0].now)
     outcomes: list[Outcome] = []
     for call in calls:
@@ -120,24 +120,29 @@ def _note_seen(nodes: Iterable[Node], now: datetime) -> None:
         Node.objects.filter(pk__in=stale).update(last_seen_at=now)
 
 
-# ---- results ----------------------------------------------------------------------------------------------------------
+# ---- results -----------------------------------------------------------------------------------------------------
 
 
 def _take_results(calls: Sequence[Call]) -> list[list[wire.Rejection]]:
     named = {str(raw.get("task_id")) for call in calls for raw in call.results if isinstance(raw, dict)}
     if not named:
         return [[] for _ in calls]
-    tasks = Task.objects.select_for_update() if connection.features.has_select_for_update else Task.objects.all()
-    batch = _Batch({task.pk: task for task in tasks.filter(pk__in=named)})
-    rejected = [
-        [rejection for raw in call.results if (rejection := _take(batch, call, raw)) is not None] for call in calls
-    ]
+    names = sorted(named)
+    tasks = rows_where(Task, f"task_id IN {places(names)} ORDER BY task_id{_locking()}", names)
+    batch = _Batch({task.pk: task for task in tasks})
+    decided = [[_take(batch, call, raw) for raw in call.results] for call in calls]
     _write(batch, calls[0].now)
-    return rejected
+    return [[told for one in own if (told := _told(one)) is not None] for own in decided]
 
 
-def _take(batch: _Batch, call: Call, raw: object) -> wire.Rejection | None:
-    """Decide about one result; what it changes is noted in the batch. None: accepted."""
+def _told(decision: _Ending | wire.Rejection | None) -> wire.Rejection | None:
+    if isinstance(decision, _Ending):
+        return wire.Rejection(task_id=decision.task.pk, code=decision.code) if decision.code else None
+    return decision
+
+
+def _take(batch: _Batch, call: Call, raw: object) -> _Ending | wire.Rejection | None:
+    """Decide about one result: it ends its task, it is rejected, or it was accepted before (None)."""
     task_id = str(raw.get("task_id"))[:200] if isinstance(raw, dict) else ""
     task = batch.tasks.get(task_id)
     if task is None or task.node_id != call.node_id:
@@ -147,29 +152,18 @@ def _take(batch: _Batch, call: Call, raw: object) -> wire.Rejection | None:
         batch.entries.setdefault(call.node_id, []).extend(registry.kind(task.kind).entries(result))
     if task.state not in OPEN_STATES:
         same = isinstance(result, wire.Result) and task.result == result.model_dump(mode="json")
-        code = "task-expired" if task.state == TaskState.EXPIRED else "task-closed"
+        code = EXPIRED if task.state == TaskState.EXPIRED else "task-closed"
         return None if same else wire.Rejection(task_id=task_id, code=code)
     if task.expires_at <= call.now:
         return wire.Rejection(task_id=task_id, code=EXPIRED)  # the sweep ends it
-    return _end(batch, task, result, call)
+    ending = _Ending(task, result) if isinstance(result, wire.Result) else _Ending(task, _refusal(task, result), result)
+    _close(task, ending.result, call.now)
+    batch.endings.append(ending)
+    return ending
 
 
-def _end(batch: _Batch, task: Task, result: wire.Result | str, call: Call) -> wire.Rejection | None:
-    rejection = None
-    if isinstance(result, str):
-        rejection = wire.Rejection(task_id=task.pk, code=result)
-        result = wire.Result(task_id=task.pk, status=wire.ResultStatus.REFUSED, code=result)
-    accept = registry.kind(task.kind).accept
-    _close(task, result, call.now)
-    try:
-        accept(task, result)
-    except OncofedError as error:
-        rejection = wire.Rejection(task_id=task.pk, code=error.code)
-        result = wire.Result(task_id=task.pk, status=wire.ResultStatus.REFUSED, code=error.code)
-        _close(task, result, call.now)
-        accept(task, result)
-    batch.ended.append(_Accepted(task, result, call.node_id))
-    return rejection
+def _refusal(task: Task, code: str) -> wire.Result:
+    return wire.Result(task_id=task.pk, status=wire.ResultStatus.REFUSED, code=code)
 
 
 def _read(raw: object, check_size: bool) -> wire.Result | str:
@@ -197,50 +191,49 @@ def _close(task: Task, result: wire.Result, now: datetime) -> None:
 def _write(batch: _Batch, now: datetime) -> None:
     for node_id, entries in batch.entries.items():
         store_entries(node_id=node_id, entries=entries)
-    if not batch.ended:
-        return
-    adapt = connection.ops.adapt_json_value
-    moment = connection.ops.adapt_datetimefield_value(now)
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE exchange_task SET state = %s, code = %s, answered_at = %s, leased_until = NULL, result = %s "
-            "WHERE task_id = %s",
-            [
-                (one.task.state, one.task.code, moment, adapt(one.task.result, None), one.task.pk)
-                for one in batch.ended
-            ],
-        )
-    record_all(
-        Fact(
-            f"task.{one.task.state}",
-            actor(one.node_id),
-            one.task.pk,
-            {"code": one.task.code} if one.task.code else {},
-        )
-        for one in batch.ended
-    )
+    kinds: dict[str, list[_Ending]] = {}
+    for ending in batch.endings:
+        kinds.setdefault(ending.task.kind, []).append(ending)
+    for name, endings in kinds.items():
+        codes = registry.kind(name).accept([(ending.task, ending.result) for ending in endings])
+        for ending, code in zip(endings, codes, strict=True):
+            if code is not None:
+                ending.code, ending.result = code, _refusal(ending.task, code)
+                _close(ending.task, ending.result, now)
+    ended = [ending.task for ending in batch.endings]
+    update_each(ended, ("state", "code", "answered_at", "leased_until", "result"))
 
 
-# ---- leases -----------------------------------------------------------------------------------------------------------
+# ---- leases ------------------------------------------------------------------------------------------------------
 
 
 def _lease(node_ids: set[str], now: datetime) -> dict[str, list[wire.Task]]:
     """The oldest waiting tasks of each node, now kept for it."""
-    free = Q(leased_until=None) | Q(leased_until__lte=now)
-    found = Task.objects.filter(free, node_id__in=node_ids, state__in=OPEN_STATES, expires_at__gt=now)
-    found = found.order_by("created_at")
-    if connection.features.has_select_for_update_skip_locked:
-        found = found.select_for_update(skip_locked=True)
+    names = sorted(node_ids)
+    moment = connection.ops.adapt_datetimefield_value(now)
+    found = rows_where(
+        Task,
+        f"state IN ('queued', 'leased') AND node_id IN {places(names)} AND expires_at > %s "
+        f"AND (leased_until IS NULL OR leased_until <= %s) ORDER BY created_at, task_id{_locking(skip=True)}",
+        [*names, moment, moment],
+    )
     leased: dict[str, list[wire.Task]] = {}
-    names: list[str] = []
+    kept: list[Task] = []
     for task in found:
         own = leased.setdefault(task.node_id, [])
         if len(own) < wire.MAX_TASKS_PER_REPLY:
             own.append(_on_wire(task))
-            names.append(task.pk)
-    if names:
-        Task.objects.filter(pk__in=names).update(state=TaskState.LEASED, leased_until=now + LEASE)
+            task.state, task.leased_until = TaskState.LEASED, now + LEASE
+            kept.append(task)
+    update_each(kept, ("state", "leased_until"))
     return leased
+
+
+def _locking(*, skip: bool = False) -> str:
+    """With several processes, rows that are about to change are locked; SQLite has one writer anyway."""
+    if connection.vendor != "postgresql":
+        return ""
+    return " FOR UPDATE SKIP LOCKED" if skip else " FOR UPDATE"
 
 
 def _on_wire(task: Task) -> wire.Task:

@@ -1,8 +1,8 @@
 """The hub's own keys: the current one, and rotated ones that some node may still have pinned.
 
-    keys/hub.key            the current key, base64url, mode 0600
-    keys/hub.key.next       exists only while a rotation is under way
-    keys/retired/*.key      earlier keys; replies to nodes that pinned them are signed with them until the file is removed
+keys/hub.key            the current key, base64url, mode 0600
+keys/hub.key.next       exists only while a rotation is under way
+keys/retired/*.key      earlier keys; replies to nodes that pinned them are signed with them until the file is removed
 """
 
 import os

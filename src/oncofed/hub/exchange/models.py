@@ -109,7 +109,9 @@ class Task(models.Model):
             models.Index(
                 fields=["node", "created_at"], name="exchange_task_open", condition=models.Q(state__in=OPEN_STATES)
             ),
-            models.Index(fields=["expires_at"], name="exchange_task_overdue", condition=models.Q(state__in=OPEN_STATES)),
+            models.Index(
+                fields=["expires_at"], name="exchange_task_overdue", condition=models.Q(state__in=OPEN_STATES)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,18 +1,22 @@
 """Where the domain apps say what they send and receive. The exchange itself knows no domain."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from oncofed.contracts.catalogue import Publication
 from oncofed.contracts.exchange import LedgerEntry, Result
 from oncofed.hub.exchange.models import Node, Task
 
-Accept = Callable[[Task, Result], None]
-"""Called in the accepting transaction with a task and the result that ends it, exactly once a task.
+Ended = tuple[Task, Result]
+"""A task and the result that ended it."""
 
-A refusal, and an expiry (``code`` of the result: ``task-expired``), come the same way. To reject a malformed answer raise
-an ``OncofedError`` *before writing anything*: the task then ends as refused with that code, the node is told, and accept
-is called once more with that refusal. Must stay quick: a result may cost the hub 4 ms in all.
+Accept = Callable[[Sequence[Ended]], Sequence[str | None]]
+"""Called in the accepting transaction with the tasks of one kind that have just ended, each exactly once.
+
+Refusals, and expiries (code ``task-expired``), come the same way. The reply has one entry a task, in order: None where
+the result is taken in, or the code for which it is not: the task then ends as refused with that code and the node is
+told. What the domain keeps of it, and the event it records, is its own business. Must stay quick: a result may cost the
+hub 4 ms in all.
 """
 
 Publish = Callable[[Node, Publication], tuple[str, ...]]
@@ -20,8 +24,8 @@ Publish = Callable[[Node, Publication], tuple[str, ...]]
 
 
 Entries = Callable[[Result], tuple[LedgerEntry, ...]]
-"""The ledger entries inside a result. They are kept of every answer to a task of the node, late ones too: the hub has seen
-them, and a node that was restored must learn of them. Must not raise: what cannot be read holds no entries."""
+"""The ledger entries inside a result. They are kept of every answer to a task of the node, late ones too: the hub has
+seen them, and a node that was restored must learn of them. Must not raise: what cannot be read holds no entries."""
 
 
 def _no_entries(result: Result) -> tuple[LedgerEntry, ...]:

@@ -89,7 +89,9 @@ def _ring_everywhere(topics: tuple[str, ...]) -> None:
     ring(topics)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify(%s, message) FROM unnest(%s::text[]) AS message", [CHANNEL, _packed(topics)])
+            cursor.execute(
+                "SELECT pg_notify(%s, message) FROM unnest(%s::text[]) AS message", [CHANNEL, _packed(topics)]
+            )
 
 
 def _packed(topics: tuple[str, ...]) -> list[str]:

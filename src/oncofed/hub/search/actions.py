@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from oncofed.contracts.base import canonical_json
 from oncofed.contracts.criteria import CRITERIA
-from oncofed.contracts.errors import BadInput, QueryError, Refused
+from oncofed.contracts.errors import BadInput, OncofedError, QueryError, Refused
 from oncofed.contracts.exchange import COUNT, Asker, CountAnswer, CountTask, LedgerEntry, Result, ResultStatus
 from oncofed.contracts.outcome import NodeState
 from oncofed.contracts.query import Query
@@ -22,6 +22,7 @@ from oncofed.hub.accounts.policy import require
 from oncofed.hub.accounts.queries import organisation_of
 from oncofed.hub.accounts.roles import Permission
 from oncofed.hub.catalogue.shelf import Shelf, shelf
+from oncofed.hub.core.rows import places, rows_where, update_each
 from oncofed.hub.exchange import wakeups
 from oncofed.hub.exchange.actions import EXPIRED, Order, send_all
 from oncofed.hub.exchange.models import Node, Task
@@ -30,7 +31,7 @@ from oncofed.hub.search import notes as reading
 from oncofed.hub.search import policy
 from oncofed.hub.search.models import Ask, AskedNode, SavedSearch
 from oncofed.hub.search.plan import NodePlan, plan
-from oncofed.hub.trace.actions import record
+from oncofed.hub.trace.actions import Fact, record, record_all
 
 ASK_SECONDS = 30.0
 """How long nodes have to answer. A node's answer takes well under a second; its poll may have to be made again."""
@@ -138,28 +139,47 @@ def _asked(question: Ask, part: NodePlan, task: Task | None) -> AskedNode:
     return asked
 
 
-def accept(task: Task, result: Result) -> None:
-    """Take in what ended a count task (``exchange.registry.Accept``); ``Corrupt`` for an answer that cannot be one."""
-    asked = AskedNode.objects.filter(task=task, state=NodeState.WAITING.value).first()
+def accept(ended: Sequence[tuple[Task, Result]]) -> list[str | None]:
+    """Take in what ended count tasks (``exchange.registry.Accept``); the code of each answer that cannot be one."""
+    names = [task.pk for task, _ in ended]
+    rows = rows_where(AskedNode, f"task_id IN {places(names)} AND state = %s", [*names, NodeState.WAITING.value])
+    waiting = {asked.task_id: asked for asked in rows}
+    snapshot, now = shelf(), timezone.now()
+    codes = [_accept_one(snapshot, waiting.get(task.pk), task, result) for task, result in ended]
+    changed = [waiting[name] for name in names if name in waiting]
+    for asked in changed:
+        asked.answered_at = now
+    update_each(changed, ("state", "code", "detail", "answer", "answered_at"))
+    record_all(
+        Fact(
+            "search.answered",
+            f"node:{asked.node_id}" if asked.state != NodeState.SILENT.value else "hub",
+            str(asked.ask_id),
+            _told(asked),
+        )
+        for asked in changed
+    )
+    wakeups.notify(*{topic(asked.ask_id) for asked in changed})
+    return codes
+
+
+def _accept_one(snapshot: Shelf, asked: AskedNode | None, task: Task, result: Result) -> str | None:
+    """Note the result in ``asked``; why it is not taken in, if it is not."""
     if asked is None:
-        return
-    if result.status is ResultStatus.ANSWERED:
-        _take_in(asked, CountTask.model_validate(task.payload), result)
-    elif result.code == EXPIRED:
+        return None
+    if result.code == EXPIRED:
         asked.state = NodeState.SILENT.value
         asked.code, asked.detail = _silence(asked.node, task.created_at)
-    else:
-        asked.state, asked.code, asked.detail = NodeState.REFUSED.value, result.code or "", list(result.detail)
-    AskedNode.objects.filter(pk=asked.pk).update(
-        state=asked.state, code=asked.code, detail=asked.detail, answer=asked.answer, answered_at=timezone.now()
-    )
-    record(
-        kind="search.answered",
-        by=f"node:{asked.node_id}" if asked.state != NodeState.SILENT.value else "hub",
-        subject=str(asked.ask_id),
-        body=_told(asked),
-    )
-    wakeups.notify(topic(asked.ask_id))
+        return None
+    if result.status is ResultStatus.ANSWERED:
+        try:
+            _take_in(snapshot, asked, CountTask.model_validate(task.payload), result)
+        except OncofedError as error:
+            asked.state, asked.code, asked.answer = NodeState.REFUSED.value, error.code, None
+            return error.code
+        return None
+    asked.state, asked.code, asked.detail = NodeState.REFUSED.value, result.code or "", list(result.detail)
+    return None
 
 
 def ledger_entries(result: Result) -> tuple[LedgerEntry, ...]:
@@ -171,8 +191,8 @@ def ledger_entries(result: Result) -> tuple[LedgerEntry, ...]:
     return tuple(part.entry for part in answer.parts if part.entry is not None)
 
 
-def _take_in(asked: AskedNode, task: CountTask, result: Result) -> None:
-    entries = shelf().entries
+def _take_in(snapshot: Shelf, asked: AskedNode, task: CountTask, result: Result) -> None:
+    entries = snapshot.entries
     current = {name: entry.release for name, entry in entries.items()}
     if any(current.get(release.dataset_id) != release for release in task.releases):
         raise Refused("release-withdrawn")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
+from oncofed.hub.core.rows import add_all
 from oncofed.hub.trace.models import Event
 
 
@@ -24,15 +25,14 @@ def record(*, kind: str, by: str, subject: str, body: Mapping[str, Any] | None =
     codes and canonical queries; never an image, a patient's row or an exact count of protected data.
     Raises ``TransactionManagementError`` outside a transaction.
     """
-    return record_all((Fact(kind, by, subject, body or {}),))[0]
+    _require_transaction()
+    return Event.objects.create(kind=kind, by=by, subject=subject, body=dict(body or {}))
 
 
-def record_all(facts: Iterable[Fact]) -> list[Event]:
+def record_all(facts: Iterable[Fact]) -> None:
     """Write several events at once, in their order; otherwise as ``record``."""
     _require_transaction()
-    return Event.objects.bulk_create(
-        [Event(kind=fact.kind, by=fact.by, subject=fact.subject, body=dict(fact.body)) for fact in facts]
-    )
+    add_all(Event(kind=fact.kind, by=fact.by, subject=fact.subject, body=dict(fact.body)) for fact in facts)
 
 
 def _require_transaction() -> None:
