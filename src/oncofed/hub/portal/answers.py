@@ -1,10 +1,12 @@
 """What the page says about an answer as it comes in. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from oncofed.contracts.outcome import NodeOutcome, NodeState, Outcome
+from oncofed.contracts.criteria import CRITERIA, MISSING
+from oncofed.contracts.outcome import NodeOutcome, NodeState, Outcome, ValueEstimate
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,26 @@ def shown(outcome: Outcome) -> dict[str, object]:
         "unanswered": sorted(others, key=lambda node: (node.state is NodeState.WAITING, node.title)),
         "tally": tally,
         "announcement": _announcement(outcome, tally),
+        "rows": rows(outcome.by, outcome.values),
+        "rows_of": [(node, rows(outcome.by, node.values)) for node in answered] if outcome.by else [],
     }
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a breakdown: those that stand out, and those that cannot be told from nobody."""
+
+    clear: tuple[ValueEstimate, ...]
+    faint: tuple[ValueEstimate, ...]
+
+
+def rows(by: str | None, values: Sequence[ValueEstimate]) -> Rows:
+    """Bands in their order, other values by their number; *not recorded* last."""
+    ordered = list(values)
+    if by is not None and not CRITERIA[by].bands:
+        ordered.sort(key=lambda row: (row.value == MISSING, -row.estimate.value))
+    clear = tuple(row for row in ordered if row.estimate.low > 0)
+    return Rows(clear, tuple(row for row in ordered if row.estimate.low == 0))
 
 
 def _reach(node: NodeOutcome) -> int:
@@ -38,9 +59,12 @@ def _reach(node: NodeOutcome) -> int:
 
 
 def _announcement(outcome: Outcome, tally: Tally) -> str:
+    if outcome.total is None and outcome.values:
+        words = {"done": tally.done, "all": tally.all}
+        return _("%(done)d of %(all)d hospitals have answered") % words
     if outcome.total is None:
         return _("No hospital gave a number") if outcome.complete else _("The hospitals are asked")
-    words = {"number": outcome.total.text, "done": tally.done, "all": tally.all}
     if outcome.complete:
-        return _("Complete: %(number)s patients") % words
-    return _("%(number)s patients so far, %(done)d of %(all)d hospitals") % words
+        return _("Complete: %(number)s patients") % {"number": outcome.total.text}
+    told = {"number": outcome.total.text, "done": tally.done, "all": tally.all}
+    return _("%(number)s patients so far, %(done)d of %(all)d hospitals") % told

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from oncofed.contracts import vocabulary
 from oncofed.contracts.criteria import CRITERIA, GROUP_LEVELS, MISSING, CriterionDefinition
@@ -336,5 +336,13 @@ def _choices(same: str) -> tuple[Choices, ...]:
 
 
 def breakdowns() -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """What a count may be broken down by, in the sections of the list."""
-    return tuple((str(title), tuple((name, CRITERIA[name].label) for name in names)) for title, names in SECTIONS)
+    """What a count may be broken down by, in the sections of the list, each with what it multiplies the cost by."""
+    return tuple((str(title), tuple((name, _breakdown(name)) for name in names)) for title, names in SECTIONS)
+
+
+def _breakdown(name: str) -> str:
+    number = len(vocabulary.cells(name))
+    return ngettext("%(label)s (%(number)d value)", "%(label)s (%(number)d values)", number) % {
+        "label": CRITERIA[name].label,
+        "number": number,
+    }

@@ -1,4 +1,4 @@
-"""What the portal's pages read beyond what the apps below it offer: the hospitals, and a dataset's published figures."""
+"""What the portal reads beyond what the apps below it offer: the hospitals, and a dataset's published figures."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence

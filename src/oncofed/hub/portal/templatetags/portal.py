@@ -8,7 +8,6 @@ from django import template
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from oncofed.contracts.catalogue import DatasetClass, SizeBand
 from oncofed.contracts.criteria import CRITERIA, MISSING
@@ -94,16 +93,8 @@ def share(part: float, whole: float) -> str:
     """``part`` of ``whole`` in per cent: "12 %"; "<1 %" for a little."""
     if whole <= 0:
         return "–"
-    percent = 100 * part / whole
-    if 0 < percent < 1:
-        return "<1 %"
-    return f"{min(percent, 100):.0f} %"
-
-
-@register.filter
-def patients(number: int) -> str:
-    """ "1,240 patients"."""
-    return ngettext("%(count)s patient", "%(count)s patients", number) % {"count": intcomma(number)}
+    percent = min(max(100 * part / whole, 0), 100)
+    return "<1 %" if 0 < percent < 1 else f"{percent:.0f} %"
 
 
 @register.filter
@@ -143,9 +134,9 @@ def top_of(rows: Sequence[ValueEstimate]) -> int:
 
 
 @register.inclusion_tag("portal/parts/interval.html")
-def interval(estimate: Estimate) -> dict[str, Any]:
+def interval(estimate: Estimate, complete: bool) -> dict[str, Any]:
     """What a total proves: its interval in words, and whether it may as well be nobody."""
-    return {"estimate": estimate, "maybe_none": not estimate.exact and estimate.low == 0}
+    return {"estimate": estimate, "complete": complete, "maybe_none": not estimate.exact and estimate.low == 0}
 
 
 @register.simple_tag

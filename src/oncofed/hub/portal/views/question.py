@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from typing import Self
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -108,7 +109,7 @@ def _outcome(request: HttpRequest, question: Question, identifier: str) -> Outco
     if not identifier or not isinstance(request.user, User):
         return None
     try:
-        ask = search.ask_of(request.user, identifier)
-    except BadInput:
+        ask = search.ask_of(request.user, UUID(identifier))
+    except (BadInput, ValueError):
         return None
     return search.outcome(ask) if ask.key == question.query.key else None

@@ -52,8 +52,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-document.addEventListener("htmx:afterSettle", (event) => announce(event.detail.elt ?? document.body));
-document.addEventListener("htmx:afterSwap", (event) => announce(event.detail.elt ?? document.body));
+// What had the focus may be gone with the part of the page that was replaced: the new question takes it.
+function keepFocus() {
+  if (document.activeElement === document.body) document.getElementById("sentence")?.focus({ preventScroll: true });
+}
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  announce(event.detail.elt ?? document.body);
+  if (event.detail.elt?.id === "cohort") { keepFocus(); pointAtError(); }
+});
 document.addEventListener("htmx:sendError", () => {
   const text = document.body.dataset.offline ?? "";
   if (announcer()) announcer().textContent = text;
