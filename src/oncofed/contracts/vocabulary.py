@@ -179,7 +179,7 @@ def words(criterion: str) -> tuple[str, ...]:
     values = CRITERIA[criterion].values
     if not isinstance(values, str):
         return values.labels
-    return tuple(dict.fromkeys(w for t in terms(values).values() for w in (t.code, t.label, *t.synonyms)))
+    return tuple(dict.fromkeys(w for t in terms(values).values() for w in (t.label, t.code, *t.synonyms)))
 
 
 def nearest(words: Iterable[str], text: str) -> str | None:
