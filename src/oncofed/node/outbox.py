@@ -7,6 +7,7 @@ hospital what it was (who asked, which question) and never leaves.
 A message that is repeated without change while an agent runs (the poll for tasks) stands here once per session.
 """
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -71,7 +72,7 @@ class Outbox:
             self._database.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _digest(previous, row)))
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._database.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # some failures have rolled back already
                 self._database.execute("ROLLBACK")
             raise Unreachable("outbox-unwritable", str(error)) from error
         return int(row[0])
