@@ -19,8 +19,6 @@ from typing import Any
 
 import httpx
 
-from oncofed.contracts.errors import Unreachable
-
 READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
 MARKER = ".oncofed-local-federation"
@@ -171,11 +169,27 @@ class LocalHub:
                 if httpx.get(f"{self.url}/healthz", timeout=2.0, trust_env=False).status_code == httpx.codes.OK:
                     return
             time.sleep(0.1)
-        raise Unreachable("hub-unreachable", f"the hub at {self.url} does not answer\n{self.service.tail()}")
+        raise TimeoutError(f"the hub at {self.url} does not answer\n{self.service.tail()}")
 
     def stop(self) -> None:
         """End the hub."""
         self.service.stop()
+
+    def invite(self, node_id: str, organisation: str, country: str) -> str:
+        """A fresh invitation, as one line of text."""
+        return self.command(
+            "invite", node_id, "--organisation", organisation, "--country", country, "--url", self.url
+        ).strip()
+
+    def person(self, email: str, role: str, organisation: str, *, password: str) -> Person:
+        """Let a person sign in with ``password``, and with a token."""
+        made = json.loads(
+            self.command(
+                "person", "create", email, "--role", role, "--organisation", organisation,
+                "--password-stdin", "--token", "--json", stdin=password,
+            )
+        )  # fmt: skip
+        return Person(email, password, role, made["organisation"], made["token"])
 
 
 class LocalNode:
@@ -189,6 +203,7 @@ class LocalNode:
         self.organisation = organisation
         self.environment = {"ONCOFED_DATA": str(directory)}
         self.service = Service(("node", "start"), directory.parent / f"{directory.name}.log", self.environment)
+        self._said = 0
 
     def command(self, *arguments: str, stdin: str | None = None) -> str:
         """Run ``oncofed node ARGUMENTS`` on this node's data."""
@@ -202,11 +217,20 @@ class LocalNode:
     def enrol(self, hub: LocalHub) -> None:
         """Make the node's keys and enrol it with a fresh invitation."""
         self.command("init", "--title", self.title, "--country", self.country)
-        self.command("enrol", "--token-file", "-", stdin=hub.invite(self))
+        self.command("enrol", "--token-file", "-", stdin=hub.invite(self.node_id, self.organisation, self.country))
 
     def start(self) -> None:
-        """Start the agent."""
+        """Start the agent; ``await_session`` waits until it is at the hub."""
+        self._said = self.service.log.stat().st_size if self.service.log.exists() else 0
         self.service.start()
+
+    def await_session(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until the agent says that its session at the hub is open."""
+        deadline = time.monotonic() + seconds
+        while b" is open" not in self.service.log.read_bytes()[self._said :]:
+            if not self.service.running or time.monotonic() > deadline:
+                raise TimeoutError(f"{self.node_id} opened no session\n{self.service.tail()}")
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """End the agent."""

@@ -133,7 +133,8 @@ def _prepare(running: Demo, console: Console) -> None:
     with _step(console, "Their nodes call the hub") as tell:
         for node in nodes:
             node.start()
-        _await_nodes(running)
+        for node in nodes:
+            node.await_session()
         tell("outgoing calls only, no open port")
 
 
@@ -152,7 +153,7 @@ def _collections() -> dict[str, list[str]]:
 
     shares: dict[str, list[str]] = {hospital.node_id: [] for hospital in HOSPITALS}
     for collection in collections():
-        shares[hospital_of(collection.programme, collection.cancer_types).node_id].append(collection.collection_id)
+        shares[hospital_of(collection.programme, collection.cancer_type_text).node_id].append(collection.collection_id)
     return shares
 
 
@@ -168,16 +169,6 @@ def _load(node: LocalNode, hospital: Hospital) -> None:
             "load", "synthetic", "--dataset", "synthetic-oncology",
             "--patients", str(SYNTHETIC_PATIENTS), "--seed", str(SYNTHETIC_SEED),
         )  # fmt: skip
-
-
-def _await_nodes(running: Demo) -> None:
-    deadline = time.monotonic() + 60
-    with connect(running.hub.url, running.people[0].token) as hub:
-        while time.monotonic() < deadline:
-            if hub.figures()["nodes"]["online"] == len(running.nodes):
-                return
-            time.sleep(0.2)
-    raise TimeoutError("\n\n".join(node.service.tail() for node in running.nodes.values()))
 
 
 def _ask_all(running: Demo, console: Console) -> None:
@@ -225,7 +216,7 @@ def _invite_in(running: Demo, console: Console, seconds: float) -> None:
     with connect(running.hub.url) as hub:
         figures: dict[str, Any] = hub.figures()
     console.print(Text(f"\nReady after {seconds:.0f} s. The portal: {running.hub.url}/", style="bold"))
-    console.print(f"  {figures['datasets']} datasets at {figures['nodes']['online']} hospitals")
+    console.print(f"  {figures['datasets']} datasets at {figures['nodes']} hospitals in {figures['countries']} countries")
     table = Table("sign in as", "e-mail", "password", box=None, pad_edge=False)
     for person in running.people:
         table.add_row(person.role, person.email, person.password)
