@@ -45,6 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oncofed.hub.settings")
         django.setup()
+        _keep_database_in_a_file()
+
+
+def _keep_database_in_a_file() -> None:
+    """A database in memory would be shared between threads by SQLite's shared cache, which locks whole tables."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if "sqlite" in database["ENGINE"]:
+        database.setdefault("TEST", {})["NAME"] = Path(os.environ["ONCOFED_DATA"]) / "test.sqlite"
 
 
 def needs_django(arguments: list[str]) -> bool:

@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from oncofed.contracts.query import Query
     from oncofed.sdk import Hub, connect
 
-__all__ = ["Hub", "Query", "__version__", "connect", "not_", "same_series", "same_study", "where"]
+__all__ = [
+    "Hub",
+    "Query",
+    "__version__",
+    "connect",
+    "not_",
+    "same_series",
+    "same_study",
+    "where",
+]
 
 __version__ = "0.1.0"
 
@@ -25,7 +34,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module, a class or a function
+def __getattr__(name: str) -> Any:
     """Import what is asked for only then (PEP 562): ``import oncofed`` stays light on a node."""
     import importlib
 

@@ -77,7 +77,7 @@ def _file_of_sign_ins() -> Finding:
 
 def _hub(url: str | None) -> Iterator[Finding]:
     try:
-        address, _ = chosen_hub(url, None)
+        address = chosen_hub(url)
     except BadInput:
         yield Finding("hub", None, "none chosen; `oncofed login URL` signs in to one")
         return

@@ -150,5 +150,5 @@ class Problem(Reply):
 
     code: str
     detail: str
-    position: tuple[int, int] | None = None
+    position: tuple[int, ...] | None = None
     suggestion: str | None = None

@@ -1,13 +1,14 @@
 """``Hub``: what a researcher does with a hub from Python. ``Count``: the handle of a question that is on its way."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from oncofed.contracts.errors import Unreachable
 from oncofed.contracts.outcome import Facets, Outcome, Parsed
 from oncofed.contracts.query import Query
 from oncofed.sdk import tables
-from oncofed.sdk.credentials import chosen_hub
+from oncofed.sdk.credentials import chosen_hub, credentials, token_of_environment
+from oncofed.sdk.sign_in import FixedToken, StoredToken
 from oncofed.sdk.transport import Transport
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ def connect(url: str | None = None, token: str | None = None) -> "Hub":
 
     Nothing is sent yet. Without a token the hub answers from the published cubes only.
     """
-    address, secret = chosen_hub(url, token)
-    return Hub(Transport(address, secret))
+    address = chosen_hub(url)
+    given = token if token is not None else token_of_environment()
+    known = FixedToken(given) if given is not None else StoredToken(address, credentials)
+    return Hub(Transport(address, known))
 
 
 class Hub:
@@ -125,7 +128,7 @@ class Hub:
         """Let the connection go."""
         self._transport.close()
 
-    def __enter__(self) -> "Hub":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

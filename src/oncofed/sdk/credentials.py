@@ -3,11 +3,21 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from oncofed.contracts.errors import BadInput, Corrupt
 
 FILE_NAME = "client.json"
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What lets a program act for a person. ``expires_at``: seconds since 1970; 0 for a token that is made by hand."""
+
+    access: str
+    refresh: str = ""
+    expires_at: float = 0.0
 
 
 def data_directory(environment: Mapping[str, str] = os.environ) -> Path:
@@ -16,12 +26,12 @@ def data_directory(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 class Credentials:
-    """The hubs this person has signed in to, with a token each, and the one used when none is named."""
+    """The hubs this person has signed in to, and the one used when none is named."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.default = ""
-        self.tokens: dict[str, str] = {}
+        self.sign_ins: dict[str, SignIn] = {}
         if path.exists():
             self._read()
 
@@ -29,21 +39,26 @@ class Credentials:
         try:
             stored = json.loads(self.path.read_text())
             self.default = str(stored["default"])
-            self.tokens = {str(url): str(token) for url, token in stored["tokens"].items()}
+            self.sign_ins = {str(url): SignIn(**one) for url, one in stored["sign_ins"].items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Corrupt("credentials-unreadable", str(self.path)) from error
 
-    def keep(self, url: str, token: str) -> None:
-        """Remember ``token`` for the hub at ``url``, and make that hub the default. The file gets mode 0600."""
+    def keep(self, url: str, sign_in: SignIn) -> None:
+        """Remember the sign-in to the hub at ``url``, and make that hub the default. The file gets mode 0600."""
         self.default = url
-        self.tokens[url] = token
+        self.sign_ins[url] = sign_in
         self._write()
 
-    def forget(self, url: str) -> bool:
-        """Drop what is stored for ``url``; False if there was nothing."""
-        known = self.tokens.pop(url, None) is not None
+    def renew(self, url: str, sign_in: SignIn) -> None:
+        """Put a renewed sign-in in the place of the old one."""
+        self.sign_ins[url] = sign_in
+        self._write()
+
+    def forget(self, url: str) -> SignIn | None:
+        """Drop what is stored for ``url`` and give it back; None if there was nothing."""
+        known = self.sign_ins.pop(url, None)
         if self.default == url:
-            self.default = next(iter(self.tokens), "")
+            self.default = next(iter(self.sign_ins), "")
         if known:
             self._write()
         return known
@@ -54,7 +69,8 @@ class Credentials:
         fresh.unlink(missing_ok=True)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump({"default": self.default, "tokens": self.tokens}, file, indent=1)
+            sign_ins = {url: asdict(one) for url, one in self.sign_ins.items()}
+            json.dump({"default": self.default, "sign_ins": sign_ins}, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)
@@ -65,23 +81,21 @@ def credentials(environment: Mapping[str, str] = os.environ) -> Credentials:
     return Credentials(data_directory(environment) / FILE_NAME)
 
 
-def chosen_hub(url: str | None, token: str | None, environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
-    """The hub's address and the token to use: what is given, else ``ONCOFED_HUB`` / ``ONCOFED_TOKEN``, else stored.
+def hub_address(url: str) -> str:
+    """An address as it is stored: with its scheme (https unless given), without a slash at its end."""
+    return (url if "://" in url else f"https://{url}").rstrip("/")
 
-    The token may be empty: then the hub answers from the published cubes only.
-    """
-    stored = credentials(environment)
-    address = (url or environment.get("ONCOFED_HUB") or stored.default).rstrip("/")
+
+def chosen_hub(url: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """The address given, else ``ONCOFED_HUB``, else the hub signed in to last; ``BadInput(hub-unknown)``."""
+    address = url or environment.get("ONCOFED_HUB") or credentials(environment).default
     if not address:
         raise BadInput("hub-unknown")
-    if "://" not in address:
-        address = f"https://{address}"
-    if token is None:
-        token = _token_of_environment(environment)
-    return address, stored.tokens.get(address, "") if token is None else token
+    return hub_address(address)
 
 
-def _token_of_environment(environment: Mapping[str, str]) -> str | None:
+def token_of_environment(environment: Mapping[str, str] = os.environ) -> str | None:
+    """``ONCOFED_TOKEN``, or what stands in the file that ``ONCOFED_TOKEN_FILE`` names."""
     if file := environment.get("ONCOFED_TOKEN_FILE"):
         try:
             return Path(file).read_text().strip()

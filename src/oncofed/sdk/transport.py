@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from oncofed import __version__
 from oncofed.contracts.errors import (
@@ -26,16 +26,22 @@ SILENCE_SECONDS = 40.0
 _BY_EXIT_STATUS = {2: BadInput, 3: Refused, 4: Unreachable, 5: Corrupt}
 
 
+class Token(Protocol):
+    """Where the token comes from that goes with every call."""
+
+    def current(self) -> str:
+        """The token; "" to call as nobody."""
+
+
 class Transport:
     """One kept-alive connection to a hub. Safe to use from several threads, as httpx's client is."""
 
-    def __init__(self, url: str, token: str, transport: "httpx.BaseTransport | None" = None) -> None:
+    def __init__(self, url: str, token: Token, transport: "httpx.BaseTransport | None" = None) -> None:
         import httpx
 
         self.url = url
+        self._token = token
         headers = {"user-agent": f"oncofed/{__version__}", "accept": "application/json"}
-        if token:
-            headers["authorization"] = f"Bearer {token}"
         self._client = httpx.Client(
             base_url=url + API,
             headers=headers,
@@ -60,7 +66,7 @@ class Transport:
     def lines(self, path: str, **parameters: Any) -> Iterator[Any]:
         """JSON values as the hub writes them, one a line; empty lines keep the connection alive."""
         try:
-            with self._client.stream("GET", path, params=given(parameters)) as response:
+            with self._client.stream("GET", path, params=given(parameters), headers=self._authorisation()) as response:
                 if response.is_error:
                     response.read()
                     raise refusal(response.status_code, response.text)
@@ -74,9 +80,13 @@ class Transport:
         """Let the connection go."""
         self._client.close()
 
+    def _authorisation(self) -> dict[str, str]:
+        token = self._token.current()
+        return {"authorization": f"Bearer {token}"} if token else {}
+
     def _call(self, method: str, path: str, **content: Any) -> Any:
         try:
-            response = self._client.request(method, path, **content)
+            response = self._client.request(method, path, headers=self._authorisation(), **content)
         except self._failure as error:
             raise Unreachable("hub-silent", f"{self.url} ({type(error).__name__})") from error
         if response.is_error:

@@ -114,6 +114,14 @@ def ask(request: HttpRequest, body: CountRequest) -> HttpResponse:
     return _json(queries.outcome(question), 202)
 
 
+_ONE_OUTCOME_A_LINE = {
+    "responses": {
+        200: {
+            "description": "One outcome a line.",
+            "content": {"application/x-ndjson": {"schema": {"$ref": "#/components/schemas/Outcome"}}},
+        }
+    }
+}
 Wait = Annotated[float, FromQuery(ge=0, le=25)]
 Seen = Annotated[int, FromQuery(ge=-1, le=10**6)]
 
@@ -130,7 +138,9 @@ def count(request: HttpRequest, identifier: uuid.UUID, wait: Wait = 0.0, seen: S
     )
 
 
-@router.get("/counts/{identifier}/stream", response={200: Outcome, **Refusals}, auth=PERSON)
+@router.get(
+    "/counts/{identifier}/stream", response={200: Outcome, **Refusals}, auth=PERSON, openapi_extra=_ONE_OUTCOME_A_LINE
+)
 def follow(request: HttpRequest, identifier: uuid.UUID, seen: Seen = -1) -> Any:
     """Each new state of the outcome as one line of JSON (NDJSON), until it is complete; empty lines in between."""
     question = queries.ask_of(person(request, SEARCH), identifier)

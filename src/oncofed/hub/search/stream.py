@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connection
@@ -51,7 +51,7 @@ def _read_in_thread(identifier: uuid.UUID) -> Outcome | None:
         raise
 
 
-async def outcomes(identifier: uuid.UUID, seen: int = -1) -> AsyncIterator[Outcome | None]:
+async def outcomes(identifier: uuid.UUID, seen: int = -1) -> AsyncGenerator[Outcome | None, None]:
     """Each new state of the outcome after version ``seen``, the complete one last; None while nothing changes."""
     loop = asyncio.get_running_loop()
     with wakeups.bell(topic(identifier)) as bell:
