@@ -75,3 +75,12 @@ function closeWhenNarrow(root) {
 }
 document.addEventListener("DOMContentLoaded", () => closeWhenNarrow(document));
 document.addEventListener("htmx:load", (event) => closeWhenNarrow(event.detail.elt));
+
+// A table wider than the screen is scrolled with the arrow keys once it can have the focus.
+function reachScrollers(root) {
+  for (const wrap of root.querySelectorAll(".table-wrap")) {
+    if (wrap.scrollWidth > wrap.clientWidth) wrap.tabIndex = 0;
+  }
+}
+document.addEventListener("DOMContentLoaded", () => reachScrollers(document));
+document.addEventListener("htmx:load", (event) => reachScrollers(event.detail.elt));
