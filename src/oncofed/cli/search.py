@@ -19,7 +19,7 @@ _QUERY = "What to count, as in: modality = MR and body part = breast and age 50.
 
 
 @app.command()
-def search(  # noqa: PLR0913 - each is an option of the command
+def search(
     query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help=_QUERY, show_default=False)] = None,
     by: Annotated[str | None, typer.Option(help="Count each value of this criterion.")] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="Ask only this dataset (may be repeated).")] = None,
@@ -139,9 +139,7 @@ def remarks(node: NodeOutcome) -> str:
     """Why a node's number is not the whole of it, in few words."""
     parts = [node.reason] if node.reason else []
     if node.unsupported and node.state is NodeState.ANSWERED:
-        parts.append(f"{len(node.unsupported)} datasets do not record what is asked")
-    if node.unavailable and node.state is NodeState.ANSWERED:
-        parts.append(f"{len(node.unavailable)} datasets were left out by the node")
+        parts.append(f"{len(node.unsupported)} more do not record what is asked")
     return "; ".join(parts)
 
 

@@ -311,3 +311,41 @@ def test_ledger_entries_are_kept_for_the_node(ada: User) -> None:
     hub.send_result(north, hub.live_answer(task, {"": 40}, part={"entry": entry}))
     assert AnsweredEntry.objects.get().sequence == 7
     assert actions.ledger_entries(hub.refusal(task, "outside-hours")) == ()
+
+
+def test_what_a_node_left_out_stands_beside_its_number(ada: User) -> None:
+    north = hub.node("north", release("a1"), release("open-data", is_open=True))
+    ask = actions.ask(by=ada, query=query(LIVE))
+    (task,) = hub.poll(north)
+    (open_release,) = [name for name in Task.objects.get(pk=task).payload["releases"] if name["dataset_id"] != "a1"]
+    exact = {
+        "parts": [{"source": "exact", "releases": [open_release], "cells": {"": 12}, "sigma": 0, "epsilon": 0}],
+        "unavailable": ["a1"],
+        "left_out": {"a1": "budget-organisation"},
+    }
+    hub.send_result(north, hub.live_answer(task, {"": 0}).model_copy(update={"payload": exact}))
+    (told,) = queries.outcome(ask).nodes
+    assert told.state is NodeState.ANSWERED
+    assert told.unavailable == ("a1",)
+    assert told.reason.startswith("without a1: your organisation has used")
+    total = queries.outcome(ask).total
+    assert total is not None
+    assert (total.value, total.exact) == (12, True)
+
+
+def test_a_node_that_itself_cannot_record_what_is_asked(ada: User) -> None:
+    north = hub.node("north", release("a1"))
+    ask = actions.ask(by=ada, query=query(LIVE))
+    (task,) = hub.poll(north)
+    hub.send_result(north, hub.refusal(task, "not-supported-here", "body_part"))
+    (told,) = queries.outcome(ask).unanswered
+    assert told.state is NodeState.UNSUPPORTED
+    assert told.reason == "not supported here: does not record body part"
+
+
+def test_a_node_never_heard_of_is_offline(ada: User) -> None:
+    north = hub.node("north", release("a1"))
+    Node.objects.filter(pk=north.pk).update(last_seen_at=None)
+    ask = actions.ask(by=ada, query=query(LIVE))
+    expire(now=timezone.now() + timedelta(seconds=actions.ASK_SECONDS + 1))
+    assert queries.outcome(ask).unanswered[0].reason == "offline"

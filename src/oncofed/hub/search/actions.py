@@ -35,6 +35,8 @@ from oncofed.hub.trace.actions import Fact, record, record_all
 
 ASK_SECONDS = 30.0
 """How long nodes have to answer. A node's answer takes well under a second; its poll may have to be made again."""
+NOT_SUPPORTED = "not-supported-here"
+"""What a node says that cannot record what is asked."""
 MAX_SAVED = 500
 """Saved searches a person may have."""
 
@@ -178,7 +180,10 @@ def _accept_one(snapshot: Shelf, asked: AskedNode | None, task: Task, result: Re
             asked.state, asked.code, asked.answer = NodeState.REFUSED.value, error.code, None
             return error.code
         return None
-    asked.state, asked.code, asked.detail = NodeState.REFUSED.value, result.code or "", list(result.detail)
+    known = all(name in CRITERIA for name in result.detail)
+    lacks = result.code == NOT_SUPPORTED and known
+    asked.state = (NodeState.UNSUPPORTED if lacks else NodeState.REFUSED).value
+    asked.code, asked.detail = result.code or "", list(result.detail)
     return None
 
 

@@ -1,6 +1,7 @@
 """What a reader must know beside the numbers: notes, what is not recorded, why a node is not in the total. English."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -99,16 +100,38 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
 
 
-def reason(state: NodeState, code: str, detail: Sequence[str], unsupported: dict[str, Any]) -> str:
-    """Why a node is not in the total, in words; "" where it is."""
-    if state is NodeState.UNSUPPORTED:
-        lacking = sorted({name for names in unsupported.values() for name in names})
+@dataclass(frozen=True)
+class Standing:
+    """How a node stands, as stored: ``detail`` names what ``code`` is about; ``left_out`` the datasets not counted."""
+
+    state: NodeState
+    code: str
+    detail: Sequence[str]
+    unsupported: Mapping[str, Sequence[str]]
+    left_out: Mapping[str, str]
+
+
+def reason(node: Standing) -> str:
+    """Why a node, or some of its datasets, is not in the total, in words; "" where all of it is."""
+    if node.state is NodeState.UNSUPPORTED:
+        lacking = sorted({name for names in node.unsupported.values() for name in names} or set(node.detail))
         return "not supported here: does not record " + listed([CRITERIA[name].text for name in lacking])
-    if state not in (NodeState.REFUSED, NodeState.SILENT):
+    if node.state is NodeState.ANSWERED:
+        return "; ".join(_left_out(node.left_out))
+    if node.state is NodeState.WAITING:
         return ""
-    if code == "node-offline":
-        since = f" since {datetime.fromisoformat(detail[0]):%Y-%m-%d %H:%M} UTC" if detail else ", never heard of"
-        return f"offline{since}"
-    title = CODES[code].title if code in CODES else "the node refused"
-    about = f" ({listed(list(detail))})" if detail else ""
-    return f"{title}{about} [{code}]"
+    if node.code == "node-offline":
+        known = node.detail[0] if node.detail else ""
+        return f"offline since {datetime.fromisoformat(known):%Y-%m-%d %H:%M} UTC" if known else "offline"
+    about = f" ({listed(list(node.detail))})" if node.detail else ""
+    return f"{_title(node.code)}{about} [{node.code}]"
+
+
+def _left_out(left_out: Mapping[str, str]) -> Iterator[str]:
+    for code in sorted(set(left_out.values())):
+        names = sorted(name for name, why in left_out.items() if why == code)
+        yield f"without {listed(names)}: {_title(code)} [{code}]"
+
+
+def _title(code: str) -> str:
+    return CODES[code].title if code in CODES else "the node refused"

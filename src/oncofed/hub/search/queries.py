@@ -28,7 +28,7 @@ from oncofed.hub.accounts.models import User
 from oncofed.hub.catalogue.shelf import Group, shelf
 from oncofed.hub.search.actions import chosen
 from oncofed.hub.search.models import Ask, SavedSearch
-from oncofed.hub.search.notes import reason
+from oncofed.hub.search.notes import Standing, reason
 from oncofed.hub.search.plan import criteria_of
 
 Cells = dict[str, list[Part]]
@@ -149,7 +149,7 @@ def _node(by: str, row: _Row, parts: Sequence[Mapping[str, Any]]) -> NodeOutcome
         unsupported=unsupported,
         unavailable=answer.get("unavailable", ()),
         code=row.code or None,
-        reason=reason(state, row.code, row.detail, unsupported),
+        reason=reason(Standing(state, row.code, row.detail, unsupported, answer.get("left_out", {}))),
         budget_left=answer.get("budget_left"),
     )
 
