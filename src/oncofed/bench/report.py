@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,13 @@ class Figure:
     def as_json(self) -> dict[str, Any]:
         """The figure as printed."""
         return {"name": self.name, "value": self.value, "unit": self.unit, "bound": self.bound, "holds": self.holds}
+
+
+class Measured(NamedTuple):
+    """What one part of a benchmark found: its own figures, and the peers measured in the same run."""
+
+    figures: list[Figure]
+    peers: list[Figure]
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,20 @@ import itertools
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import httpx
 
 from oncofed.bench.local_federation import LocalHub, LocalNode, Person
-from oncofed.bench.report import Figure, median, percentile
+from oncofed.bench.report import Figure, Measured, median, percentile
 from oncofed.contracts.exchange import CountSource
 from oncofed.contracts.outcome import NodeState, Outcome
 from oncofed.sdk.client import connect
-from oncofed.warehouse.sources.idc import collections
+from oncofed.warehouse.sources.idc import index_directory
 
 ROUNDS = 3
 ALONE = 20
@@ -47,7 +48,10 @@ def distinct_questions(seed: int = 7) -> list[str]:
     questions = [
         f"modality = {modality} and body part = {part} and sex = {sex} and age >= {age}"
         for modality, part, sex, age in itertools.product(
-            ("CT", "MR", "PT", "SEG", "SR"), ("chest", "breast", "abdomen", "prostate"), ("male", "female"), range(30, 80, 5)
+            ("CT", "MR", "PT", "SEG", "SR"),
+            ("chest", "breast", "abdomen", "prostate"),
+            ("male", "female"),
+            range(30, 80, 5),
         )
     ]
     random.Random(seed).shuffle(questions)
@@ -75,11 +79,19 @@ def _timing(outcome: Outcome, first: float, complete: float) -> Timing:
 def shares(nodes: int) -> list[list[str]]:
     """All collections of IDC over ``nodes`` nodes, the largest first to the node with the fewest series."""
     bins: list[tuple[int, list[str]]] = [(0, []) for _ in range(nodes)]
-    for collection in sorted(collections(), key=lambda collection: -collection.series):
+    for name, series in sorted(_series().items(), key=lambda counted: -counted[1]):
         index = min(range(nodes), key=lambda number: bins[number][0])
         held, names = bins[index]
-        bins[index] = (held + collection.series, [*names, collection.collection_id])
+        bins[index] = (held + series, [*names, name])
     return [names for _, names in bins]
+
+
+def _series() -> dict[str, int]:
+    """Series of each collection."""
+    path = str(index_directory() / "idc_index.parquet")
+    sql = "SELECT collection_id, count(*) FROM read_parquet(?) GROUP BY collection_id"
+    with duckdb.connect() as connection:
+        return dict(connection.execute(sql, [path]).fetchall())
 
 
 class Federation:
@@ -103,7 +115,12 @@ class Federation:
     def __enter__(self) -> "Federation":
         self.hub.start()
         self.people = [
-            self.hub.person(f"bench-{number}@example.org", "researcher", f"Bench organisation {number}", password="bench-passphrase-7")
+            self.hub.person(
+                f"bench-{number}@example.org",
+                "researcher",
+                f"Bench organisation {number}",
+                password="bench-passphrase-7",
+            )
             for number in range(ORGANISATIONS)
         ]
         with ThreadPoolExecutor(2) as pool:
@@ -127,9 +144,12 @@ class Federation:
         self.hub.stop()
 
 
-def measure(nodes: int, say: Callable[[str], None]) -> list[Figure]:
+def measure(nodes: int, say: Callable[[str], None]) -> Measured:
     """Latency of live counts, facets from the cube, and memory, over ``nodes`` real nodes."""
-    with tempfile.TemporaryDirectory(prefix="oncofed-bench-") as directory, Federation(Path(directory), nodes, say) as held:
+    with (
+        tempfile.TemporaryDirectory(prefix="oncofed-bench-") as directory,
+        Federation(Path(directory), nodes, say) as held,
+    ):
         idle = [node.service.resident_bytes() / MIB for node in held.nodes]
         questions = iter(distinct_questions())
         for person in held.people:
@@ -141,15 +161,20 @@ def measure(nodes: int, say: Callable[[str], None]) -> list[Figure]:
         say("facets")
         facets = [_facets(held.hub.url) for _ in range(ROUNDS)]
         everything = [timing for group in (*alone, *together) for timing in group]
-        return [
+        figures = [
             *_live_figures(alone, together),
             Figure("answers lost", sum(timing.unanswered for timing in everything), "answers", at_most=0),
-            Figure("questions not answered live", sum(t.sources != {CountSource.LIVE} for t in everything), "questions", at_most=0),
+            Figure(
+                "questions not answered live",
+                sum(t.sources != {CountSource.LIVE} for t in everything),
+                "questions",
+                at_most=0,
+            ),
             Figure("facets from the cube, p95", median([percentile(group, 95) for group in facets]), "ms", at_most=50),
             Figure("idle node, resident, largest", max(idle), "MiB", at_most=120),
             Figure("hub, resident, after the load", held.hub.service.resident_bytes() / MIB, "MiB", at_most=300),
-            Figure("loopback round trip to the hub, median", median(_pings(held.hub.url)), "ms"),
         ]
+        return Measured(figures, [Figure("loopback round trip to the hub, median", median(_pings(held.hub.url)), "ms")])
 
 
 def _live_figures(alone: list[list[Timing]], together: list[list[Timing]]) -> list[Figure]:
@@ -164,12 +189,12 @@ def _live_figures(alone: list[list[Timing]], together: list[list[Timing]]) -> li
     ]
 
 
-def _next(held: Federation, questions: "itertools.chain[str] | object", number: int) -> Timing:
-    return ask(held.hub.url, held.people[number % len(held.people)], next(questions))  # type: ignore[call-overload]
+def _next(held: Federation, questions: Iterator[str], number: int) -> Timing:
+    return ask(held.hub.url, held.people[number % len(held.people)], next(questions))
 
 
-def _together(held: Federation, questions: object) -> list[Timing]:
-    batches = [[next(questions) for _ in range(EACH)] for _ in range(TOGETHER)]  # type: ignore[call-overload]
+def _together(held: Federation, questions: Iterator[str]) -> list[Timing]:
+    batches = [[next(questions) for _ in range(EACH)] for _ in range(TOGETHER)]
 
     def client(number: int) -> list[Timing]:
         person = held.people[number % len(held.people)]
@@ -180,7 +205,10 @@ def _together(held: Federation, questions: object) -> list[Timing]:
 
 
 def _facets(url: str, requests: int = 60) -> list[float]:
-    texts = [f"modality = {m} and sex = {s}" for m, s in itertools.product(("CT", "MR", "PT", "MG", "SR"), ("male", "female"))]
+    texts = [
+        f"modality = {m} and sex = {s}"
+        for m, s in itertools.product(("CT", "MR", "PT", "MG", "SR"), ("male", "female"))
+    ]
     with httpx.Client(base_url=url, trust_env=False) as client:
         client.get("/api/v1/facets", params={"text": texts[0]}).raise_for_status()
         return [_milliseconds(client, "/api/v1/facets", texts[number % len(texts)]) for number in range(requests)]

@@ -68,9 +68,7 @@ def open_release(dataset_id: str, *, patients: int = COUNT) -> ReleaseRecord:
         vocabulary_version=VOCABULARY_VERSION,
         supports=tuple(CRITERIA),
         size=ReleaseSize(patients=band, studies=band, series=band, instances=band),
-        cube=Cube(
-            epsilon=0, delta=0, population=Marginal(criteria=(), cells={"": patients}, sigma=0), marginals=()
-        ),
+        cube=Cube(epsilon=0, delta=0, population=Marginal(criteria=(), cells={"": patients}, sigma=0), marginals=()),
     )
 
 

@@ -30,26 +30,29 @@ def search(
     """Live counts, cube facets, catalogue, node engine, loading and memory. All of it takes about 20 minutes."""
     from oncofed.bench import engine, hub_load, loading
     from oncofed.bench import search as federation
-    from oncofed.bench.report import Figure, report
+    from oncofed.bench.report import Measured, report
+
+    def _engine(run: engine.EngineRun) -> Measured:
+        return Measured(run.figures, run.peers)
 
     chosen = part or PARTS
     if unknown := sorted(set(chosen) - set(PARTS)):
         raise typer.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(PARTS)}", param_hint="--part")
     say = _say(Console(stderr=True))
-    measured: dict[str, Callable[[], list[Figure]]] = {
-        "engine": lambda: engine.run(patients),
+    measured: dict[str, Callable[[], Measured]] = {
+        "engine": lambda: _engine(engine.run(patients)),
         "loading": loading.measure,
         "federation": lambda: federation.measure(nodes, say),
-        "postgresql": lambda: hub_load.two_hundred_nodes(simulated),
+        "postgresql": lambda: hub_load.many_nodes(simulated),
         "catalogue": lambda: hub_load.large_catalogue(datasets),
     }
-    figures: list[Figure] = []
+    found: list[Measured] = []
     for name in PARTS:
         if name in chosen:
             say(name)
-            figures += measured[name]()
-    peers = [figure for figure in figures if figure.peer]
-    _show(report("search", [figure for figure in figures if not figure.peer], peers), as_json)
+            found.append(measured[name]())
+    figures, peers = ([figure for part in found for figure in part[kind]] for kind in (0, 1))
+    _show(report("search", figures, peers), as_json)
 
 
 @app.command()

@@ -66,7 +66,9 @@ class Demo:
 @app.command()
 def demo(
     directory: Annotated[Path, typer.Option(help="Where the demo keeps all its data.")] = Path(".demo"),
-    once: Annotated[bool, typer.Option("--once", help="End after the answers (also: DEMO=once, or no terminal).")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the answers (also: DEMO=once, or no terminal).")
+    ] = False,
 ) -> None:
     """Start a hub and five hospitals here, load real data, search, and show how to go on."""
     keep = not (once or os.environ.get("DEMO") == "once") and sys.stdin.isatty() and sys.stdout.isatty()
@@ -144,7 +146,9 @@ def _people(hub: LocalHub) -> list[Person]:
         ("data-manager@example.org", "data-holder", "Caritas University Hospital (fictitious)"),
         ("operator@example.org", "operator", "oncofed demo hub"),
     )
-    return [hub.person(email, role, organisation, password=secrets.token_urlsafe(9)) for email, role, organisation in roles]
+    return [
+        hub.person(email, role, organisation, password=secrets.token_urlsafe(9)) for email, role, organisation in roles
+    ]
 
 
 def _collections() -> dict[str, list[str]]:
@@ -179,7 +183,7 @@ def _ask_all(running: Demo, console: Console) -> None:
             outcome = hub.ask(text, purpose="Demonstration").wait()
             seconds = time.monotonic() - begun
             console.print(Text(f"\n{title}", style="bold"))
-            console.print(Text(f"  oncofed search \"{text}\""))
+            console.print(Text(f'  oncofed search "{text}"'))
             console.print(Text(f"  {outcome.sentence}", style="italic"))
             true_counts = {node_id: _true_count(truth, text) for node_id, truth in truths.items()}
             console.print(_answers(outcome, true_counts, seconds))
@@ -216,14 +220,16 @@ def _invite_in(running: Demo, console: Console, seconds: float) -> None:
     with connect(running.hub.url) as hub:
         figures: dict[str, Any] = hub.figures()
     console.print(Text(f"\nReady after {seconds:.0f} s. The portal: {running.hub.url}/", style="bold"))
-    console.print(f"  {figures['datasets']} datasets at {figures['nodes']} hospitals in {figures['countries']} countries")
+    console.print(
+        f"  {figures['datasets']} datasets at {figures['nodes']} hospitals in {figures['countries']} countries"
+    )
     table = Table("sign in as", "e-mail", "password", box=None, pad_edge=False)
     for person in running.people:
         table.add_row(person.role, person.email, person.password)
     console.print(table)
     console.print("\nFrom a terminal or from Python:", highlight=False)
     console.print(Text(f"  export ONCOFED_HUB={running.hub.url} ONCOFED_TOKEN={running.people[0].token}"))
-    console.print(Text(f"  .venv/bin/oncofed search \"{QUESTIONS[0][1]}\""))
+    console.print(Text(f'  .venv/bin/oncofed search "{QUESTIONS[0][1]}"'))
 
 
 def _serve(console: Console) -> None:
