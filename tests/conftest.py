@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pytest_socket import socket_allow_hosts
 
@@ -21,6 +22,12 @@ PROGRAMS = {program.program: program for program in system_packages.programs()}
 IN_CI = os.environ.get("CI") == "true"
 UNIT = Path(__file__).parent / "unit"
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+# A busy machine is no failure: no time limit for one example. In CI the same examples every time.
+hypothesis.settings.register_profile(
+    "oncofed", deadline=None, derandomize=IN_CI, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("oncofed")
 
 _database = pytest.StashKey[contextlib.ExitStack]()
 
