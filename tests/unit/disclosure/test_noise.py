@@ -18,7 +18,7 @@ from oncofed.disclosure.noise import (
     two_sided_geometric,
 )
 
-DRAWS = 60_000
+DRAWS = 20_000
 FIRST_GEOMETRIC = [-1, 1, 16, -3, -16, -15, -1, 9]
 FIRST_GAUSSIAN = [-8, -17, -7, 21, 20, 14, -16, -11]
 
