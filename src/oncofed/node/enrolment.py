@@ -70,9 +70,9 @@ def enrol(settings: Settings, token: str) -> HubIdentity:
         raise Refused("node-enrolled", f"this node is {known.node_id} at {known.hub_url}")
     own = identity.read(settings.keys)
     peer = Peer(key=own.key, keyid=own.key.public, url=invitation.hub_url, hub_key=invitation.hub_key)
-    hub = Hub(peer, Outbox(settings.outbox_file), pin=lambda _: None, ca_file=settings.ca_file)
-    enrolled = hub.call(Message("enrol", _enrolment(settings, invitation, own), {"what": "enrolment"}), Enrolled)
-    hub.close()
+    message = Message("enrol", _enrolment(settings, invitation, own), {"what": "enrolment"})
+    with Hub(peer, Outbox(settings.outbox_file), pin=lambda _: None, ca_file=settings.ca_file) as hub:
+        enrolled = hub.call(message, Enrolled)
     if enrolled.node_id != invitation.node_id:
         raise Corrupt("message-invalid", "the hub enrolled another node")
     # A hub key newer than the invitation is learnt with the first session, by the rotation that the old one signed.

@@ -110,6 +110,12 @@ class Hub:
         status, received, content = self._post(path, sent, body, hold_seconds)
         return self._trusted_reply(_Answer(status, received, content, nonce), reply)
 
+    def __enter__(self) -> "Hub":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()

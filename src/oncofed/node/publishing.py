@@ -65,10 +65,9 @@ def publish(settings: Settings, sending: Sending, *, all_withdrawn: bool = False
     gone = withdrawn(settings)
     staying = tuple(one for one in before.releases if one.dataset.dataset_id not in gone)
     write_published(settings.published_file, Published(releases=new).joined(staying))
-    hub = connect(settings, own, enrolled, Outbox(settings.outbox_file))
     about = {"what": "publication", "datasets": [one.dataset.dataset_id for one in new]}
-    receipt = hub.call(Message("publish", sending.publication, about), Receipt, hold_seconds=60)
-    hub.close()
+    with connect(settings, own, enrolled, Outbox(settings.outbox_file)) as hub:
+        receipt = hub.call(Message("publish", sending.publication, about), Receipt, hold_seconds=60)
     write_published(settings.published_file, Published(releases=new))
     return receipt
 

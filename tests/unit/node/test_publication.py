@@ -14,9 +14,15 @@ from oncofed.warehouse import Warehouse
 from tests.factories.nodes import KEY, NOW, SECRET, load_synthetic
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    """Cubes that were made once stay for all tests."""
+    return tmp_path_factory.mktemp("cubes") / "cubes.sqlite"
+
+
 @pytest.fixture
-def publisher(warehouse):
-    return Publisher(warehouse, Cubes(":memory:"), Ledger(":memory:", KEY), SECRET)
+def publisher(warehouse, kept):
+    return Publisher(warehouse, Cubes(kept), Ledger(":memory:", KEY), SECRET)
 
 
 def made(publisher, policy="", withdrawn=()):
