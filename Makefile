@@ -18,9 +18,10 @@ ifeq ($(strip $(UV_DEFAULT_INDEX)),)
 unexport UV_DEFAULT_INDEX
 endif
 export UV_LINK_MODE ?= hardlink
+export NO_MKDOCS_2_WARNING = 1
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest --cov --cov-report= --cov-append --durations=10
-BENCHES := search engine disclosure
+BENCHES := search disclosure
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -62,7 +63,7 @@ lock: $(STAMPS)/bootstrap
 demo: runtime
 	$(PY) -m oncofed demo
 
-bench: runtime
+bench: setup
 	set -e; for bench in $(BENCHES); do $(PY) -m oncofed bench $$bench; done
 
 # ---- tests ------------------------------------------------------------------------------------------------------------
