@@ -59,7 +59,7 @@ def differencing_pairs(pairs: int, seed: int = 6) -> list[Query]:
 
 
 def _paddings(number: int, seed: int) -> list[tuple[str, ...]]:
-    rng = random.Random(seed)  # noqa: S311  the attacker's questions, the same every time
+    rng = random.Random(seed)
     others = [age for age in AGES if age != TARGET_AGE]
     found: set[tuple[str, ...]] = set()
     while len(found) < number:

@@ -60,7 +60,7 @@ BYSTANDER = KnownPatient("bystander", AGES[0], "0")
 
 def known_members(seed: int = 11) -> tuple[KnownPatient, ...]:
     """Everybody but the target: about 20 with HER2 3+ in each age band but the target's, where nobody has it."""
-    rng = random.Random(seed)  # noqa: S311  the attacked patients, the same every time
+    rng = random.Random(seed)
     members = [BYSTANDER]
     for age in AGES:
         positive = 0 if age == TARGET_AGE else rng.randrange(5, 36)

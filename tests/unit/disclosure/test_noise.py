@@ -39,7 +39,7 @@ def chi_square_passes(draws: list[int], probability: Callable[[int], float]) -> 
     freedom = len(observed)
     # Wilson and Hilferty: the cube root of chi-square over its freedom is nearly normal
     normal = ((statistic / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / math.sqrt(2 / (9 * freedom))
-    return abs(normal) < 4.9
+    return bool(abs(normal) < 4.9)
 
 
 @pytest.mark.parametrize("epsilon", [Fraction(1, 10), Fraction(1, 2), Fraction(7, 3)])
