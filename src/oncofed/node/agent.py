@@ -169,6 +169,7 @@ class Agent:
         self._succeeded()
         if tasks.tasks:
             self._context.ledger.keep([self._answer(task) for task in tasks.tasks])
+            self._write_status_at_times()
 
     # ---- talking ----------------------------------------------------------------------------------------------------
 
@@ -255,7 +256,12 @@ class Agent:
         self.status.state, self.status.code, self.status.detail, self.status.failures = "connected", None, "", 0
         self.status.last_contact_at = _now().isoformat()
         self.status.clock_offset = self._hub.clock_offset
-        if changed or time.monotonic() - self._written > STATUS_SECONDS:
+        if changed:
+            self._write_status()
+        self._write_status_at_times()
+
+    def _write_status_at_times(self) -> None:
+        if time.monotonic() - self._written > STATUS_SECONDS:
             self._write_status()
 
     def _write_status(self) -> None:
