@@ -125,7 +125,7 @@ def _unpack(source: Path, content: Path) -> dict[str, Any]:
 
 def _copy_sqlite(target: Path) -> None:
     with (
-        closing(sqlite3.connect(settings.DATABASES["default"]["NAME"])) as source,
+        closing(sqlite3.connect(connection.settings_dict["NAME"])) as source,
         closing(sqlite3.connect(target)) as copy,
     ):
         source.backup(copy)

@@ -65,3 +65,9 @@ def play(domain: Domain, tmp_path: Path) -> Callable[[Scene], None]:
         asyncio.run(performance())
 
     return run
+
+
+@pytest.fixture
+def plain_static(settings) -> None:
+    """Pages without collected files: their addresses are then not hashed."""
+    settings.STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -150,7 +150,9 @@ def test_a_match_by_a_synonym_shows_the_synonym() -> None:
 
 
 def test_a_word_inside_a_label_is_found_too() -> None:
-    assert any(row.value == "LUAD" for row in cohort.matches("diagnosis", "adenocarcinoma", "", frozenset(), limit=None))
+    assert any(
+        row.value == "LUAD" for row in cohort.matches("diagnosis", "adenocarcinoma", "", frozenset(), limit=None)
+    )
 
 
 def test_nothing_fits_nonsense() -> None:
