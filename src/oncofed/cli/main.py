@@ -4,8 +4,6 @@ Data go to stdout, everything else to stderr. Exit statuses are those of ``contr
 """
 
 import importlib
-import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -118,9 +116,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OncofedError as error:
         typer.echo(message(error), err=True)
         raise SystemExit(error.exit_status) from error
-    except BrokenPipeError as closed:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from closed
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ CLIENT = {
 
 SEARCH = {
     "sign-in-required": Code(3, "this needs a person who has signed in", "Sign in, or run `oncofed login URL`."),
+    "form-token-missing": Code(3, "the call lacks the form token of the session", "Reload the page and try again."),
     "request-invalid": Code(2, "the request is not of the form the API describes", "See /api/v1/docs."),
     "ask-unknown": Code(2, "no such question of yours", "Ask it again."),
     "search-unknown": Code(2, "no such saved search", "Look at your list of saved searches."),
@@ -102,6 +103,7 @@ SEARCH = {
     "publication-unprotected": Code(3, "a protected dataset came without noise", "Update the node's software."),
     "release-changed": Code(3, "a published release does not change", "Publish the new data as a new release."),
     "release-withdrawn": Code(3, "the release was withdrawn before the answer came", "Ask again."),
+    "purpose-missing": Code(2, "a live count needs a purpose", "Say what you need the count for: hospitals see it."),
     "nothing-to-ask": Code(3, "no published dataset can be asked this", "Remove a criterion, or choose other datasets."),
     "no-answer": Code(4, "the node did not answer in time", "Ask again later."),
     "node-offline": Code(4, "the node is offline", "Ask again later."),
@@ -118,6 +120,7 @@ EXCHANGE = {
     "invitation-unknown": Code(3, "the hub knows no such invitation", "Ask the hub's operator for a new one."),
     "invitation-used": Code(3, "the invitation was used before", "Ask the hub's operator for a new one."),
     "invitation-expired": Code(3, "the invitation has expired", "Ask the hub's operator for a new one."),
+    "node-id-invalid": Code(2, "the node's name is not usable", "Use lower-case letters, digits and hyphens."),
     "node-known": Code(3, "another node is enrolled under this name", "Ask the operator for an invitation by another name."),
     "node-unknown": Code(3, "the hub does not know this node", "Enrol it with an invitation."),
     "node-suspended": Code(3, "the hub's operator suspended this node", "Ask the hub's operator."),

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.db import connection
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.middleware.csrf import CsrfViewMiddleware
 from ninja.security import APIKeyCookie, HttpBearer
 
 from oncofed.contracts.errors import Refused
@@ -22,17 +23,30 @@ class ByToken(HttpBearer):
         return known
 
 
+class _FormToken(CsrfViewMiddleware):
+    """Django's check, without its page."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponseForbidden:
+        return HttpResponseForbidden(reason)
+
+
 class BySession(APIKeyCookie):
     """The portal's own session; calls that change something need its form token (CSRF)."""
 
     param_name = "sessionid"
 
     def __init__(self) -> None:
-        super().__init__(csrf=True)
+        super().__init__(csrf=False)
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
-        """The person who is signed in."""
-        return request.user if isinstance(request.user, User) else None
+        """The person who is signed in; ``Refused(form-token-missing)``."""
+        if not isinstance(request.user, User):
+            return None
+        check = _FormToken(lambda _: HttpResponse())
+        check.process_request(request)
+        if check.process_view(request, lambda _: None, (), {}) is not None:
+            raise Refused("form-token-missing")
+        return request.user
 
 
 def nobody(request: HttpRequest) -> bool:

@@ -1,6 +1,7 @@
 """The SDK's way to the hub: JSON over HTTP, every failure one of ``contracts.errors``."""
 
 import json
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,6 +51,7 @@ class Transport:
             follow_redirects=True,
         )
         self._failure = httpx.TransportError
+        weakref.finalize(self, self._client.close)  # `oncofed.connect().count(…)` in one line leaves nothing open
 
     def get(self, path: str, **parameters: Any) -> Any:
         """The JSON at ``path``; parameters that are None are left out."""

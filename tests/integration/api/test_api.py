@@ -224,15 +224,18 @@ def test_whoami(anyone: Api, program: Api) -> None:
 
 
 @pytest.mark.usefixtures("north")
-def test_the_portals_session_needs_its_form_token(ada: User, settings: Any) -> None:
-    plain = "django.contrib.staticfiles.storage.StaticFilesStorage"  # nothing is collected here
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": plain}}
+def test_the_portals_session_needs_its_form_token(ada: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ada)
     assert client.get("/api/v1/whoami").json()["signed_in"]
-    refused = client.post("/api/v1/counts", {"text": "modality = MR"}, content_type="application/json")
-    assert refused.status_code == 403
-    assert refused.json()["code"] == "request-invalid"
+    body = {"text": "modality = MR"}
+    refused = client.post("/api/v1/counts", body, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "form-token-missing")
+    client.cookies["csrftoken"] = token = "a" * 32
+    let_in = client.post("/api/v1/counts", body, content_type="application/json", headers={"x-csrftoken": token})
+    assert let_in.status_code == 202
+    stranger = Client(enforce_csrf_checks=True).post("/api/v1/counts", body, content_type="application/json")
+    assert (stranger.status_code, stranger.json()["code"]) == (401, "sign-in-required")
 
 
 def test_the_description_names_every_path_and_the_one_form_of_problems(anyone: Api) -> None:
