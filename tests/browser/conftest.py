@@ -6,6 +6,7 @@ lets its numbers into totals only), and one that published and then went silent.
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from oncofed.bench.local_federation import LocalHub, LocalNode
 
 ARGUMENTS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
@@ -61,25 +62,33 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]
         stack.callback(hub.stop)
         hub.start()
         hub.person(EMAIL, "researcher", "University of Example", password=PASSWORD)
-        for node in nodes.values():
-            node.enrol(hub)
-        _load(nodes)
-        for node in nodes.values():
-            node.command("publish")
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda node: _fill(hub, node), nodes.values()))
         for name in ("aurora", "bellavista", "evora"):
             stack.callback(nodes[name].stop)
             nodes[name].start()
         yield Federation(hub, nodes)
 
 
-def _load(nodes: dict[str, LocalNode]) -> None:
-    nodes["aurora"].command("load", "idc", "--collections", "acrin_nsclc_fdg_pet,nsclc_radiomics,lidc_idri")
-    nodes["bellavista"].command("load", "idc", "--collections", "ispy1,duke_breast_cancer_mri")
-    nodes["bellavista"].command("load", "synthetic", "--dataset", "synthetic-oncology", "--patients", "3000")
-    nodes["evora"].command("load", "idc", "--collections", "acrin_6698,qin_breast", "--class", "open")
-    nodes["silva"].command("load", "synthetic", "--dataset", "silva-synthetic", "--patients", "400", "--seed", "7")
-    policy = nodes["bellavista"].directory / "policy.toml"
-    policy.write_text(policy.read_text().replace("show_numbers = true", "show_numbers = false"))
+LOADS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "aurora": (("idc", "--collections", "acrin_nsclc_fdg_pet,nsclc_radiomics,lidc_idri"),),
+    "bellavista": (
+        ("idc", "--collections", "ispy1,duke_breast_cancer_mri"),
+        ("synthetic", "--dataset", "synthetic-oncology", "--patients", "3000"),
+    ),
+    "evora": (("idc", "--collections", "acrin_6698,qin_breast", "--class", "open"),),
+    "silva": (("synthetic", "--dataset", "silva-synthetic", "--patients", "400", "--seed", "7"),),
+}
+
+
+def _fill(hub: LocalHub, node: LocalNode) -> None:
+    node.enrol(hub)
+    for load in LOADS[node.node_id]:
+        node.command("load", *load)
+    policy = node.directory / "policy.toml"
+    if node.node_id == "bellavista":
+        policy.write_text(policy.read_text().replace("show_numbers = true", "show_numbers = false"))
+    node.command("publish")
 
 
 @pytest.fixture(scope="session")

@@ -174,9 +174,7 @@ def test_the_published_figures_answer_at_once(screen: Screen) -> None:
     expect(page.locator("#answer")).to_contain_text("protected, published")
 
 
-def test_a_search_is_saved_under_a_permalink_that_shows_no_number(
-    screen: Screen, open_screen: OpenScreen
-) -> None:
+def test_a_search_is_saved_under_a_permalink_that_shows_no_number(screen: Screen, open_screen: OpenScreen) -> None:
     screen.sign_in()
     page = screen.open(f"/search/?q={quote(BEYOND_THE_CUBE)}")
     page.get_by_label("Save this search as").fill("Breast MR")

@@ -122,6 +122,12 @@ def brief(estimate: Estimate) -> str:
 
 
 @register.filter
+def is_web(address: str) -> bool:
+    """Whether an address that a node published may become a link."""
+    return address.startswith(("https://", "http://"))
+
+
+@register.filter
 def is_missing(value: str) -> bool:
     """Whether a value stands for *not recorded*."""
     return value == MISSING

@@ -37,7 +37,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         if question.problem is not None:
             raise question.problem
         if not purpose:
-            raise BadInput("purpose-missing", "say what you need the count for")
+            raise BadInput("purpose-missing", "say what you need the count for: the hospitals see it")
         asked = actions.ask(
             by=request.user, query=question.query, by_criterion=by, purpose=purpose, notes=question.notes
         )

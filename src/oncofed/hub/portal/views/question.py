@@ -51,7 +51,8 @@ class Question:
         problem = self.problem
         if problem is None or problem.position is None or not problem.suggestion:
             return ""
-        suggestion = f'"{problem.suggestion}"' if " " in problem.suggestion else problem.suggestion
+        word, is_value = problem.suggestion, problem.code == "query-unknown-value"
+        suggestion = f'"{word}"' if is_value and " " in word else word
         return self.typed[: problem.position.start] + suggestion + self.typed[problem.position.end :]
 
     @property

@@ -96,4 +96,5 @@ def _all_values(criterion: str, typed: str, question: Question, chosen: frozense
         return {"matches": found, "nearest": nearest}
     facet = next((f for f in search.facets(question.query, None).facets if f.criterion == criterion), None)
     estimates = {value.value: value.estimate for value in facet.values} if facet and facet.available else {}
-    return {"tree": shown.tree(criterion, question.text, chosen, estimates), "counted": bool(estimates)}
+    top = max((estimate.value for estimate in estimates.values()), default=0)
+    return {"tree": shown.tree(criterion, question.text, chosen, estimates), "top": top}
