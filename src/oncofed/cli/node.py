@@ -18,7 +18,7 @@ from oncofed.contracts.errors import BadInput
 from oncofed.node import backup as backups
 from oncofed.node import enrolment, health, identity, policy, publishing
 from oncofed.node.agent import Agent, locked
-from oncofed.node.assembly import connect, log_to_stderr, open_context, open_ledger, read_policy
+from oncofed.node.assembly import connect, log_to_stderr, open_context, open_ledger, read_policy, warmed
 from oncofed.node.outbox import Outbox, Sent
 from oncofed.node.settings import Settings, data_directory
 
@@ -149,7 +149,7 @@ def start(data_dir: Directory = None) -> None:
     with locked(settings.lock_file):
         ledger = open_ledger(settings, own)
         hub = connect(settings, own, enrolled, Outbox(settings.outbox_file))
-        agent = Agent(hub, open_context(settings, own, ledger), settings.agent_file)
+        agent = Agent(hub, warmed(open_context(settings, own, ledger)), settings.agent_file)
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, agent.interrupt)
         agent.run()

@@ -1,12 +1,16 @@
 """Putting a node together from its data directory."""
 
+import contextlib
+import json
 import logging
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from oncofed.contracts.errors import BadInput, Corrupt
+from oncofed.contracts.errors import BadInput, Corrupt, OncofedError
+from oncofed.contracts.query import query_of
 from oncofed.node import identity
 from oncofed.node.context import NodeContext
 from oncofed.node.cubes import Cubes
@@ -92,6 +96,14 @@ def open_context(settings: Settings, own: Identity, ledger: Ledger) -> NodeConte
     )
 
 
+def warmed(context: NodeContext) -> NodeContext:
+    """The context after a count whose result is dropped: the first question then meets open files and loaded code."""
+    with contextlib.suppress(OncofedError):  # whatever is wrong, a question will be told
+        releases = [(one.dataset.dataset_id, one.release) for one in context.published().releases]
+        context.warehouse.count(query_of({"all": []}), releases)
+    return context
+
+
 def _problem(ledger: Ledger) -> str | None:
     try:
         ledger.check()
@@ -110,8 +122,19 @@ def connect(settings: Settings, own: Identity, enrolled: HubIdentity, outbox: Ou
     return Hub(peer, outbox, pin=pin, ca_file=settings.ca_file)
 
 
+class JsonLines(logging.Formatter):
+    """One JSON object a line. Nobody logs a value of a patient's row."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time (UTC), level, logger and words."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        said = {"at": moment, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        return json.dumps(said, ensure_ascii=False)
+
+
 def log_to_stderr(level: str) -> None:
-    """One line an event: time, level, name, words. Never a value of a patient's row."""
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    """Log what this node does, as JSON lines; of the libraries only their warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("oncofed").setLevel(level)
