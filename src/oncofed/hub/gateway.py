@@ -101,7 +101,9 @@ async def _limited(django: Callable[..., Awaitable[None]], scope: Scope, receive
     try:
         await django(scope, counted, watched)
     except _TooLarge:
-        if not started:
+        if started:  # too late for another status: end what Django began
+            await send({"type": "http.response.body", "body": b""})
+        else:
             await _reply(send, 413, _TOO_LARGE)
 
 

@@ -33,7 +33,9 @@ def test_rotation_is_seen_by_another_process_and_the_old_key_still_signs(tmp_pat
     here.complete(rotation)
     assert there.current.public == rotation.new
     assert there.signer(old).public == old
-    assert there.signer("").public == there.signer("unknown").public == there.signer(rotation.new).public == rotation.new
+    assert (
+        there.signer("").public == there.signer("unknown").public == there.signer(rotation.new).public == rotation.new
+    )
     assert follow_rotations(old, [rotation]) == rotation.new
     assert not list(tmp_path.rglob("*.next"))
 

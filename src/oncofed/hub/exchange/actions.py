@@ -130,7 +130,7 @@ def invite(*, guest: Guest, hub_url: str, hub_key: str, by: str, life: timedelta
     if not re.fullmatch("[A-Z]{2}", guest.country):
         raise BadInput("country-invalid", f"“{guest.country}” is not a country code")
     if not re.fullmatch("[a-z0-9][a-z0-9-]{1,62}", guest.node_id):
-        raise BadInput("organisation-invalid", f"“{guest.node_id}” is not usable as a node's name")
+        raise BadInput("node-id-invalid", f"“{guest.node_id}” is not usable as a node's name")
     if Node.objects.filter(pk=guest.node_id).exists():
         raise BadInput("node-known", f"{guest.node_id} is enrolled")
     secret = secrets.token_urlsafe(32)
