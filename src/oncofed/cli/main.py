@@ -116,7 +116,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OncofedError as error:
         typer.echo(message(error), err=True)
         raise SystemExit(error.exit_status) from error
-
-
-if __name__ == "__main__":
-    main()

@@ -30,6 +30,10 @@ class _FormToken(CsrfViewMiddleware):
         return HttpResponseForbidden(reason)
 
 
+def _nothing(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
 class BySession(APIKeyCookie):
     """The portal's own session; calls that change something need its form token (CSRF)."""
 
@@ -42,9 +46,9 @@ class BySession(APIKeyCookie):
         """The person who is signed in; ``Refused(form-token-missing)``."""
         if not isinstance(request.user, User):
             return None
-        check = _FormToken(lambda _: HttpResponse())
+        check = _FormToken(_nothing)
         check.process_request(request)
-        if check.process_view(request, lambda _: None, (), {}) is not None:
+        if check.process_view(request, _nothing, (), {}) is not None:
             raise Refused("form-token-missing")
         return request.user
 

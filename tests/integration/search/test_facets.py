@@ -7,6 +7,7 @@ import pytest
 from oncofed.contracts.errors import BadInput
 from oncofed.contracts.outcome import Facet, Facets
 from oncofed.contracts.query import Query, parse
+from oncofed.hub.catalogue.shelf import shelf
 from oncofed.hub.search import queries
 from tests.factories import hub
 from tests.factories.published import SIGMA, publication, release
@@ -98,3 +99,12 @@ def test_facets_follow_publications_and_withdrawals() -> None:
     hub.publish(node=north, publication=publication(), by="node:north")
     empty = queries.facets(Query())
     assert (empty.datasets, empty.total) == (0, None)
+
+
+def test_only_so_many_choices_of_datasets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oncofed.hub.catalogue.shelf.KEPT_SELECTIONS", 3)
+    names = [f"a{n}" for n in range(4)]
+    hub.node("north", *(release(name, supports=["species", "sex"]) for name in names))
+    for name in names * 2:
+        assert queries.facets(Query(), [name]).datasets == 1
+    assert len(shelf().kept) == 3

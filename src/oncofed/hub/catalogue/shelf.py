@@ -61,7 +61,7 @@ class Shelf:
     edition: int
     entries: dict[str, Entry]
     groups: dict[str, tuple[Group, ...]]
-    kept: OrderedDict[frozenset[str], tuple[Group, ...]] = field(default_factory=OrderedDict)
+    kept: OrderedDict[tuple[str, frozenset[str]], tuple[Group, ...]] = field(default_factory=OrderedDict)
     memory: dict[str, Any] = field(default_factory=dict)
     """Whatever was computed from this edition and shall go with it."""
 
@@ -76,19 +76,23 @@ class Shelf:
         if datasets is None:
             return tuple(group for groups in self.groups.values() for group in groups)
         chosen = frozenset(datasets)
-        if chosen not in self.kept:
-            entries = [self.entries[name] for name in sorted(chosen)]
-            self.kept[chosen] = tuple(_grouped(entries, _cubes(chosen)))
-            while len(self.kept) > KEPT_SELECTIONS:
-                self.kept.popitem(last=False)
-        self.kept.move_to_end(chosen)
-        return self.kept[chosen]
+        entries = [self.entries[name] for name in sorted(chosen)]
+        return self._kept(("nodes", chosen), lambda: _grouped(entries, _cubes(chosen)))
 
     def pooled(self, datasets: Collection[str] | None) -> tuple[Group, ...]:
         """As ``groups_of``, but summed over the nodes too (``node`` is ""): few groups, for facets."""
-        name = "pooled" if datasets is None else "pooled:" + ",".join(sorted(datasets))
-        pooled: tuple[Group, ...] = self.remembered(name, lambda: tuple(_pooled(self.groups_of(datasets))))
-        return pooled
+        if datasets is None:
+            whole: tuple[Group, ...] = self.remembered("pooled", lambda: tuple(_pooled(self.groups_of(None))))
+            return whole
+        return self._kept(("pooled", frozenset(datasets)), lambda: _pooled(self.groups_of(datasets)))
+
+    def _kept(self, key: tuple[str, frozenset[str]], make: Callable[[], Iterable[Group]]) -> tuple[Group, ...]:
+        """What was made for a choice of datasets; the least recently used choices go. Threads may make one twice."""
+        groups = self.kept.pop(key, None)
+        self.kept[key] = groups = tuple(make()) if groups is None else groups
+        while len(self.kept) > KEPT_SELECTIONS:
+            self.kept.popitem(last=False)
+        return groups
 
 
 def _pooled(groups: Iterable[Group]) -> Iterator[Group]:

@@ -27,6 +27,7 @@ from oncofed.hub.exchange import wakeups
 from oncofed.hub.exchange.actions import EXPIRED, Order, send_all
 from oncofed.hub.exchange.models import Node, Task
 from oncofed.hub.exchange.models import NodeState as Membership
+from oncofed.hub.exchange.queries import online
 from oncofed.hub.search import notes as reading
 from oncofed.hub.search import policy
 from oncofed.hub.search.models import Ask, AskedNode, SavedSearch
@@ -217,12 +218,10 @@ def _nothing_counted(answer: CountAnswer) -> tuple[str, str, list[str]]:
 
 
 def _silence(node: Node, asked_at: datetime) -> tuple[str, list[str]]:
-    """Why nothing came: the node was not heard of since the question, or it was and did not answer."""
-    if node.last_seen_at is None:
-        return "node-offline", []
-    if node.last_seen_at < asked_at - timedelta(seconds=ASK_SECONDS):
-        return "node-offline", [node.last_seen_at.isoformat(timespec="seconds")]
-    return "no-answer", []
+    """Why nothing came: the node had not been heard of lately when the question came, or it had and did not answer."""
+    if online(node, asked_at):
+        return "no-answer", []
+    return "node-offline", [node.last_seen_at.isoformat(timespec="seconds")] if node.last_seen_at else []
 
 
 def _told(asked: AskedNode) -> dict[str, Any]:
