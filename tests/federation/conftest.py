@@ -1,4 +1,4 @@
-"""A real hub and real nodes as processes over loopback: one small federation for the session; faults leave it standing."""
+"""A real hub and real nodes as processes over loopback: one small federation a session; faults leave it standing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A real hub and real nodes as processes on this machine: what the demo, the benchmarks and the federation tests run on.
+"""A real hub and real nodes as processes on this machine: what demo, benchmarks and federation tests run on.
 
 Every step is the command an operator or a data manager would type; nothing is wired from inside.
 """

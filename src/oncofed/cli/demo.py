@@ -40,10 +40,11 @@ QUESTIONS = (
 )
 
 READING = (
-    "How to read this: a protected hospital adds random noise to its answer before it leaves the hospital, the same for "
-    "everybody who asks the same. Single answers are off by about 14 patients (95 % within 37); the noise cancels in the "
-    "total, whose range is given. Near zero a number proves little: a hospital without a single case may say 12 or -9. "
-    "Open data are counted exactly. The data being public, this demo can show the true count; a real hospital never does."
+    "How to read this: a protected hospital adds random noise to its answer before it leaves the hospital, the same "
+    "for everybody who asks the same. A single answer is off by about 10 patients (95 % within 30); the noise cancels "
+    "in the total, whose range is given. Near zero a number proves little: a hospital without a single case may say 12 "
+    "or -9, and small answers go into the total only. Open data are counted exactly. As these data are public, this "
+    "demo can show the true count; a real hospital never does."
 )
 
 
@@ -115,16 +116,17 @@ def _step(console: Console, what: str) -> Iterator[Callable[[str], None]]:
 def _prepare(running: Demo, console: Console) -> None:
     console.print(Text("oncofed demo: one hub and five hospitals on this computer", style="bold"))
     console.print(
-        "The hospitals are fictitious; the data are real (NCI Imaging Data Commons, metadata only), but for one dataset\n"
-        "that is generated and says so.\n"
+        "The hospitals are fictitious; the data are real (NCI Imaging Data Commons, metadata only), but for one\n"
+        "dataset that is generated and says so.\n"
     )
+    nodes = running.nodes.values()
     with _step(console, "The hub starts") as tell:
         running.hub.start()
-        running.people = _people(running.hub)
         tell(running.hub.url)
-    nodes = running.nodes.values()
     with _step(console, "Five hospitals enrol") as tell, ThreadPoolExecutor(2) as pool:
+        people = pool.submit(_people, running.hub)
         list(pool.map(lambda node: node.enrol(running.hub), nodes))
+        running.people = people.result()
         tell("each with an invitation and a key of its own")
     with _step(console, "They load 179 collections and more") as tell, ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda hospital: _load(running.nodes[hospital.node_id], hospital), HOSPITALS))
