@@ -30,7 +30,7 @@ def test_a_wrong_password_is_told(screen: Screen) -> None:
 def test_a_token_is_shown_once_works_and_is_revoked(screen: Screen) -> None:
     screen.sign_in()
     page = screen.open("/account/")
-    page.get_by_label("Name").fill("notebook")
+    page.get_by_role("textbox", name="Name").fill("notebook")
     page.get_by_role("button", name="Create token").click()
     secret = page.locator("#code-token").inner_text()
     headers = {"Authorization": f"Bearer {secret}"}
@@ -81,4 +81,6 @@ def test_a_command_line_is_connected_by_its_code(open_screen: OpenScreen, login:
     screen.accessible()
     page.get_by_role("button", name=re.compile("allow")).click()
     expect(page.get_by_role("heading", name="Connected")).to_be_visible()
-    assert login.wait(30) == 0
+    output, _ = login.communicate(timeout=30)
+    assert "Signed in to" in output, output
+    assert login.returncode == 0

@@ -22,8 +22,8 @@ PUBLIC = (
     "/datasets/",
     "/datasets/?search=breast&dataset_class=open",
     "/datasets/?search=nothinglikeit",
-    "/datasets/nsclc-radiomics/",
-    "/datasets/acrin-6698/",
+    "/datasets/idc-nsclc-radiomics/",
+    "/datasets/idc-acrin-6698/",
     "/datasets/unknown-dataset/",
     "/about/",
     "/about/numbers/",
@@ -99,7 +99,7 @@ def test_datasets_are_narrowed_by_a_facet_and_widened_again(screen: Screen) -> N
 
 
 def test_a_protected_dataset_shows_bands_and_intervals_only(screen: Screen) -> None:
-    page = screen.open("/datasets/nsclc-radiomics/")
+    page = screen.open("/datasets/idc-nsclc-radiomics/")
     expect(page.locator(".figures")).to_contain_text("–")
     expect(page.get_by_role("region", name="Modality")).to_contain_text("±")
     expect(page.get_by_role("heading", name="How complete it is")).to_be_visible()
@@ -107,7 +107,7 @@ def test_a_protected_dataset_shows_bands_and_intervals_only(screen: Screen) -> N
 
 
 def test_an_open_dataset_is_exact(screen: Screen) -> None:
-    page = screen.open("/datasets/acrin-6698/")
+    page = screen.open("/datasets/idc-acrin-6698/")
     expect(page.locator(".figures")).to_contain_text("385")
     expect(page.locator(".charts")).not_to_contain_text("±")
 

@@ -68,7 +68,7 @@ def signs_in(response: Any, reason: str) -> bool:
     return response.status_code == 302 and f"reason={reason}" in response["Location"]
 
 
-# ---- home and the pages about the hub ---------------------------------------------------------------------------------
+# ---- home and the pages about the hub -------------------------------------------------------------------
 
 
 def test_home_without_a_hospital_says_how_one_joins(anyone: Client) -> None:
@@ -110,7 +110,7 @@ def test_an_operators_theme_is_linked_and_served(anyone: Client) -> None:
         theme.unlink()
 
 
-# ---- errors -----------------------------------------------------------------------------------------------------------
+# ---- errors ---------------------------------------------------------------------------------------------
 
 
 def test_a_missing_page(anyone: Client) -> None:
@@ -138,7 +138,7 @@ def test_a_form_without_its_token_is_refused_with_a_way_on(ada: User) -> None:
     assert "The form is too old" in text_of(response)
 
 
-# ---- the search page --------------------------------------------------------------------------------------------------
+# ---- the search page ------------------------------------------------------------------------------------
 
 
 def test_the_page_of_no_question_counts_all_humans(anyone: Client, north: Node) -> None:
@@ -186,7 +186,7 @@ def test_a_person_without_a_role_is_told_whom_to_ask(north: Node) -> None:
     assert "None of your roles allows live counts" in search(client, LIVE)
 
 
-# ---- changes ----------------------------------------------------------------------------------------------------------
+# ---- changes --------------------------------------------------------------------------------------------
 
 
 def test_a_value_is_added_and_the_question_before_is_kept_for_undo(anyone: Client) -> None:
@@ -242,7 +242,7 @@ def test_a_change_that_cannot_be_made_says_why(anyone: Client, north: Node, chan
     assert 'id="q-error"' in text_of(response)
 
 
-# ---- values -----------------------------------------------------------------------------------------------------------
+# ---- values ---------------------------------------------------------------------------------------------
 
 
 def test_all_values_stand_in_a_tree_with_their_counts(anyone: Client, north: Node) -> None:
@@ -275,7 +275,7 @@ def test_the_builder_of_groups(anyone: Client) -> None:
     assert "One study with all of these" in page
 
 
-# ---- asking -----------------------------------------------------------------------------------------------------------
+# ---- asking ---------------------------------------------------------------------------------------------
 
 
 def ask(client: Client, query: str = LIVE, **more: str) -> Any:
@@ -414,7 +414,7 @@ def test_an_answer_without_news_comes_when_the_wait_is_over(
     assert "Waiting for the first hospital" in text_of(fragment)
 
 
-# ---- saved searches ---------------------------------------------------------------------------------------------------
+# ---- saved searches -------------------------------------------------------------------------------------
 
 
 def test_a_search_is_saved_shown_to_anyone_and_removed_by_its_owner(researcher: Client, anyone: Client) -> None:
@@ -474,7 +474,7 @@ def test_an_invented_reason_is_not_shown(anyone: Client) -> None:
     assert "banner warn" not in text_of(anyone.get("/accounts/login/?reason=<b>pay+here</b>"))
 
 
-# ---- datasets ---------------------------------------------------------------------------------------------------------
+# ---- datasets -------------------------------------------------------------------------------------------
 
 
 def test_datasets_are_found_by_words_and_facets(anyone: Client, north: Node) -> None:
@@ -527,7 +527,7 @@ def test_a_withdrawn_dataset_says_so(anyone: Client, north: Node) -> None:
     assert "dataset-unknown" in text_of(anyone.get("/datasets/never-there/"))
 
 
-# ---- account ----------------------------------------------------------------------------------------------------------
+# ---- account --------------------------------------------------------------------------------------------
 
 
 def test_a_token_is_shown_once(researcher: Client) -> None:

@@ -5,6 +5,7 @@ Links carry the whole state: the canonical query text ``q`` and the one before i
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -64,14 +65,24 @@ class Chip:
 
 @dataclass(frozen=True)
 class Row:
-    """One value to choose. ``estimate`` is None where only a live count can tell."""
+    """One value to choose, beside the query ``text``. ``estimate`` is None where only a live count can tell."""
 
+    criterion: str
     value: str
-    label: str
-    url: str
+    text: str
     chosen: bool
     estimate: Estimate | None = None
     hint: str = ""
+
+    @property
+    def label(self) -> str:
+        """The words for the value."""
+        return value_label(self.criterion, self.value)
+
+    @property
+    def url(self) -> str:
+        """Where the query has the value, or no longer has it where it is chosen."""
+        return change_url(self.text, "drop" if self.chosen else "add", criterion=self.criterion, value=self.value)
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,12 @@ def search_url(text: str, **more: str) -> str:
 
 def change_url(text: str, do: str, **more: object) -> str:
     """Address of one step from the query."""
-    return f"{reverse('portal:change')}?{urlencode({'q': text, 'do': do, **more})}"
+    return f"{_change_path()}?{urlencode({'q': text, 'do': do, **more})}"
+
+
+@cache
+def _change_path() -> str:
+    return reverse("portal:change")
 
 
 def chips(query: Query, text: str) -> tuple[Chip, ...]:
@@ -224,13 +240,7 @@ def _rows(name: str, text: str, facet: Facet | None, chosen: frozenset[str]) -> 
     if facet is not None and facet.available:
         estimates |= {value.value: value.estimate for value in facet.values}
     extra = {value: None for value in sorted(chosen) if value not in estimates}
-    return [row(name, value, text, value in chosen, estimate) for value, estimate in (extra | estimates).items()]
-
-
-def row(name: str, value: str, text: str, chosen: bool, estimate: Estimate | None = None, hint: str = "") -> Row:
-    """One value with the link that adds it, or takes it away where it is chosen."""
-    url = change_url(text, "drop" if chosen else "add", criterion=name, value=value)
-    return Row(value, value_label(name, value), url, chosen, estimate, hint)
+    return [Row(name, value, text, value in chosen, estimate) for value, estimate in (extra | estimates).items()]
 
 
 def _first(rows: list[Row], ranked: bool) -> tuple[Row, ...]:
@@ -257,7 +267,7 @@ def matches(criterion: str, typed: str, text: str, chosen: frozenset[str], limit
     for order, value in enumerate(vocabulary.domain(criterion)):
         place, hint = _found(criterion, value, needle)
         if place is not None:
-            found.append(((place, order), row(criterion, value, text, value in chosen, hint=hint)))
+            found.append(((place, order), Row(criterion, value, text, value in chosen, hint=hint)))
     found.sort(key=lambda pair: pair[0])
     return [item for _place, item in found[:limit]]
 
@@ -297,11 +307,11 @@ def tree(criterion: str, text: str, chosen: frozenset[str], estimates: Mapping[s
 
     def grow(parent: str) -> tuple[Branch, ...]:
         return tuple(
-            Branch(row(criterion, code, text, code in chosen, estimates.get(code)), grow(code))
+            Branch(Row(criterion, code, text, code in chosen, estimates.get(code)), grow(code))
             for code in children.get(parent, ())
         )
 
-    missing = row(criterion, MISSING, text, MISSING in chosen, estimates.get(MISSING))
+    missing = Row(criterion, MISSING, text, MISSING in chosen, estimates.get(MISSING))
     return (*grow(""), Branch(missing))
 
 

@@ -61,6 +61,19 @@ document.addEventListener("htmx:afterSettle", (event) => {
   announce(event.detail.elt ?? document.body);
   if (event.detail.elt?.id === "cohort") { keepFocus(); pointAtError(); }
 });
+// A link or form of a part may lead to another page (sign-in, an error): then the whole page is taken.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { detail } = event;
+  if (!detail.boosted) return;
+  detail.shouldSwap = true;
+  detail.isError = false;
+  if (!detail.serverResponse.includes(`id="${detail.target.id}"`)) {
+    detail.target = document.body;
+    detail.selectOverride = "unset";
+    detail.swapOverride = "innerHTML show:window:top";
+  }
+});
+
 document.addEventListener("htmx:sendError", () => {
   const text = document.body.dataset.offline ?? "";
   if (announcer()) announcer().textContent = text;
