@@ -16,7 +16,7 @@ from oncofed.contracts.canonical import check_place
 from oncofed.contracts.criteria import MISSING, CriterionDefinition
 from oncofed.contracts.errors import QueryError
 from oncofed.contracts.query import Criterion, Group, Query
-from oncofed.contracts.reading import Range, Reading, between, criterion_named, value
+from oncofed.contracts.reading import Range, Reading, between, criterion_named, region_notes, value
 
 Value = str | int | float | None
 Values = Value | Iterable[Value]
@@ -27,7 +27,7 @@ class QueryNote(UserWarning):
 
 
 def where(*parts: Query, **criteria: Values) -> Query:
-    """A query of the criteria named; queries made by ``same_series``, ``same_study``, ``not_`` may stand before them."""
+    """A query of the criteria named; other queries may stand before them."""
     given = tuple(inner for query in parts for inner in query.all)
     return Query(all=(*given, *(_criterion(name, values) for name, values in criteria.items())))
 
@@ -58,7 +58,7 @@ def _group(same: Literal["series", "study"], query: Query, negated: bool, or_mis
 def _criterion(name: str, values: Values, *, negated: bool = False, or_missing: bool = False) -> Criterion:
     definition = criterion_named(name)
     reading = _read(definition, values)
-    for note in reading.notes:
+    for note in (*reading.notes, *region_notes(definition, reading.cells)):
         warnings.warn(note, QueryNote, stacklevel=4)
     cells = tuple(dict.fromkeys(reading.cells))
     return Criterion(criterion=definition.name, values=cells, negated=negated, or_missing=or_missing)

@@ -142,12 +142,17 @@ def _group(group: Group, *, keep_full: bool) -> Part:
     """The canonical form of a group in its scope: a group, or the criterion that says the same."""
     same, strict = group.same, group.negated and not group.or_missing
     inner = _scope(same, group.all, keep_full=keep_full or strict)
-    if strict and all(isinstance(part, Criterion) and is_full(part) for part in inner):
+    if strict and all(map(_says_nothing, inner)):
         raise contradiction(next(iter(_criteria(inner))).criterion)
     inner = inner or [full(SOME_ROW[same])]
     if len(inner) == 1 and (lifted := _lifted(inner[0])) is not None:
         return lifted.model_copy(update={"negated": group.negated, "or_missing": group.or_missing})
     return group.model_copy(update={"all": tuple(inner)})
+
+
+def _says_nothing(part: Part) -> bool:
+    """Any row on which the part's criteria are recorded meets it."""
+    return is_full(part) if isinstance(part, Criterion) else not part.negated and all(map(_says_nothing, part.all))
 
 
 def _lifted(part: Part) -> Part | None:

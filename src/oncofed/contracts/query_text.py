@@ -9,7 +9,7 @@ Words may be quoted; case does not matter; ``or`` joins values of one criterion.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast
 
@@ -28,6 +28,8 @@ from oncofed.contracts.reading import (
     bound,
     criterion_named,
     criterion_words,
+    recorded,
+    region_notes,
     value,
 )
 from oncofed.contracts.vocabulary import folded, lookup, nearest
@@ -41,7 +43,8 @@ start: conj?
 conj: clause (AND clause)*
 clause: NOT? _atom (OR _alternative)*
 _atom: comparison | group | paren | phrase
-_alternative: comparison | group | paren | phrase
+_alternative: comparison | group | paren | phrase | refusal
+refusal: NOT comparison
 group: SAME LPAR conj RPAR
 paren: LPAR conj RPAR
 comparison: words CMP _value        -> compared
@@ -195,6 +198,9 @@ class _Finder(Transformer[Token, Any]):
     def paren(self, found: list[Any]) -> _Group:
         return _Group("", found[1], Position(found[0].start_pos or 0, found[2].end_pos or 0))
 
+    def refusal(self, found: list[Any]) -> _Comparison:
+        return replace(found[1], negated=True)
+
     def compared(self, found: list[Any]) -> _Comparison:
         symbol = _SYMBOLS.get(found[1], str(found[1]))
         return _Comparison(found[0], "=" if symbol == "!=" else symbol, (found[2],), symbol == "!=")
@@ -276,6 +282,9 @@ def _clause(clause: _Clause, notes: list[str]) -> list[Part]:
         else:
             cells += found
     values = tuple(dict.fromkeys(cells))
+    notes.extend(region_notes(definition, values))
+    if negated and frozenset(values) == frozenset(recorded(definition)):
+        return [Criterion(criterion=definition.name, values=(MISSING,))]
     return [Criterion(criterion=definition.name, values=values, negated=negated, or_missing=or_missing)]
 
 

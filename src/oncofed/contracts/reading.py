@@ -80,20 +80,25 @@ def value(definition: CriterionDefinition, text: str, position: Position | None 
     """The cells one written value stands for: a code, label, synonym, number, band, or ``any``, ``missing``."""
     name, word = definition.name, folded(text)
     if word in (ANY, RECORDED):
-        least = cover(name, domain(name))
-        every = tuple(cell for cell in domain(name) if cell in least)
+        every = recorded(definition)
         return Reading((*every, MISSING) if word == ANY else every)
     cell = lookup(name, text)
     bands = definition.bands
     if cell is not None:
         exact = bands is None or cell == MISSING or cell == re.sub(r"\s", "", text)
-        return Reading((cell,), _region_notes(name, cell) if exact else _band_note(definition, text, (cell,)))
+        return Reading((cell,), () if exact else _band_note(definition, text, (cell,)))
     if (numbers := _DASHED.fullmatch(text.strip())) and (bands or definition.values in _RANKED):
         return between(definition, Range(float(numbers[1]), float(numbers[2])), text, position)
     if bands and (number := _number(text)) is not None and number >= bands.edges[0]:
         cells = (bands.label_of(number),)
         return Reading(cells, _band_note(definition, text, cells))
     raise _unknown_value(definition, text, position)
+
+
+def recorded(definition: CriterionDefinition) -> tuple[str, ...]:
+    """The fewest values that are all values, without ``missing``."""
+    least = cover(definition.name, domain(definition.name))
+    return tuple(cell for cell in domain(definition.name) if cell in least)
 
 
 def _band_note(definition: CriterionDefinition, text: str, cells: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,16 +108,13 @@ def _band_note(definition: CriterionDefinition, text: str, cells: tuple[str, ...
     return (f"{definition.text} {text} was read as {read_as}",)
 
 
-def _region_notes(name: str, cell: str) -> tuple[str, ...]:
-    if definition_is_body_part(name) and cell in _REGIONS:
-        region = cell.lower()
-        return (f"{region} leaves out scans that state several regions at once; to have them too, add “trunk”",)
-    return ()
-
-
-def definition_is_body_part(name: str) -> bool:
-    """The criterion's values are body parts."""
-    return CRITERIA[name].values == "body_part"
+def region_notes(definition: CriterionDefinition, cells: Iterable[str]) -> tuple[str, ...]:
+    """What to know when a region of the trunk is asked for without the scans that state several regions at once."""
+    asked = set(cells)
+    if definition.values != "body_part" or "TRUNK" in asked or asked.isdisjoint(_REGIONS):
+        return ()
+    regions = " and ".join(sorted(cell.lower() for cell in asked & _REGIONS))
+    return (f"{regions} leaves out scans that state several regions at once; to have them too, add “trunk”",)
 
 
 def _number(text: str) -> float | None:

@@ -12,12 +12,10 @@ _RESERVED = frozenset({"and", "or", "not", "in", "is", "between", "same", "any",
 
 
 def text(query: Query) -> str:
-    """``query`` in the query language; the default ``species = human`` is left out."""
-    return _conjunction(part for part in query.all if not _is_default(part))
-
-
-def _is_default(part: Part) -> bool:
-    return part == Criterion(criterion="species", values=("human",))
+    """``query`` in the query language; ``species = human`` alone is the default and left out."""
+    species = [part for part in query.all if isinstance(part, Criterion) and part.criterion == "species"]
+    default = species == [Criterion(criterion="species", values=("human",))]
+    return _conjunction(part for part in query.all if not (default and part in species))
 
 
 def _conjunction(parts: Iterable[Part]) -> str:

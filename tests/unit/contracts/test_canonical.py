@@ -286,6 +286,7 @@ def test_different_questions_have_different_keys(left: str, right: str) -> None:
         "same series (modality = CT and body part = chest and not body part = chest)",
         "not same series (modality = any)",
         "not same study (timepoint = any and annotation = any)",
+        "not same study (same series (modality = any))",
         "modality = MR and species = human and species = mouse",
     ],
 )
