@@ -111,6 +111,7 @@ def _open(staged: Path, loading: Loading) -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("SET enable_progress_bar = false")
+    connection.execute("BEGIN")  # one transaction: no write-ahead log to flush after every statement
     for table in TABLES.values():
         connection.execute(table.ddl())
     return connection
@@ -209,6 +210,7 @@ def _finish(
     execute("INSERT INTO patient_in_release SELECT patient_key, dataset_id, $1, $2, NULL FROM patient", [release, now])
     loading.progress("building the projection")
     project(connection, tuple(ids))
+    execute("COMMIT")
     execute("CHECKPOINT")
     return tuple(
         Release(
