@@ -199,7 +199,8 @@ class _Finder(Transformer[Token, Any]):
         return _Group("", found[1], Position(found[0].start_pos or 0, found[2].end_pos or 0))
 
     def refusal(self, found: list[Any]) -> _Comparison:
-        return replace(found[1], negated=True)
+        comparison: _Comparison = found[1]
+        return replace(comparison, negated=True)
 
     def compared(self, found: list[Any]) -> _Comparison:
         symbol = _SYMBOLS.get(found[1], str(found[1]))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from oncofed.contracts.canonical import cost
@@ -50,7 +50,8 @@ def test_the_canonical_form_counts_the_same_patients(query: Query, data: st.Data
         assert matches(query.canonical(), patient) == matches(with_species(query), patient)
 
 
-@given(queries().filter(lambda query: not is_satisfiable(query)), st.data())
+@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=40)
+@given(queries(max_parts=8).filter(lambda query: not is_satisfiable(query)), st.data())
 def test_a_contradictory_query_counts_nobody(query: Query, data: st.DataObject) -> None:
     """But for a contradiction inside a negated group, which is refused too: it says nothing a person could mean."""
     assume(not any(isinstance(part, Group) and (part.negated or part.same == "study") for part in query.all))
@@ -183,6 +184,7 @@ CHANGES: list[Callable[[Query, st.DataObject], Query]] = [
 ]
 
 
+@settings(max_examples=60)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @given(query=queries(max_parts=4).filter(is_satisfiable), data=st.data())
 def test_an_equivalent_query_has_the_same_key(
