@@ -1,5 +1,6 @@
 """One process of the hub: the exchange, static files and Django, told apart by their paths."""
 
+import asyncio
 import contextlib
 import signal
 import threading
@@ -12,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from oncofed.hub.core.static import StaticFiles
 from oncofed.hub.exchange.asgi import Exchange
 from oncofed.hub.exchange.keyring import Keyring
+from oncofed.hub.search.warming import warm
 
 MAX_PAGE_BODY_BYTES = 1024 * 1024
 """People and programs send forms and queries; only nodes send more (``exchange`` has its own limit)."""
@@ -49,6 +51,7 @@ class Application:
         await receive()
         async with self.exchange.running():
             with _before_stopping(self.exchange.stop):
+                await asyncio.to_thread(warm)
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         await send({"type": "lifespan.shutdown.complete"})

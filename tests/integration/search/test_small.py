@@ -1,12 +1,15 @@
 """What is left to say of search: names in logs, groups in a query, the first node's silence."""
 
 import pytest
+from django.db import OperationalError
 
 from oncofed.contracts.query import parse
 from oncofed.hub.catalogue.models import Dataset, Edition, Release
-from oncofed.hub.search import actions, queries
+from oncofed.hub.catalogue.shelf import shelf
+from oncofed.hub.search import actions, queries, warming
 from oncofed.hub.search.models import AskedNode
 from oncofed.hub.search.plan import criteria_of
+from oncofed.hub.search.warming import warm
 from tests.factories import hub
 from tests.factories.published import release
 
@@ -48,3 +51,19 @@ def test_long_lists_are_cut() -> None:
 
     assert listed(list("abc")) == "a, b, c"
     assert listed(list("abcdefg")) == "a, b, c, d, e and 2 more"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_question_finds_everything_ready() -> None:
+    hub.node("north", release("a1"))
+    warm()
+    assert "pooled" in shelf().memory
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_not_ready_does_not_keep_the_hub_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OperationalError("no such table")
+
+    monkeypatch.setattr(warming, "facets", broken)
+    warm()

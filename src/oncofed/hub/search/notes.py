@@ -30,7 +30,7 @@ def context(groups: Sequence[Group], query: Query, by: str | None, read: Sequenc
         )
     return {
         "notes": [note.model_dump() for note in notes],
-        "not_recorded": [part.model_dump(mode="json") for part in not_recorded(groups, query, by)],
+        "not_recorded": [part.model_dump(mode="json") for part in not_recorded(groups, query)],
     }
 
 
@@ -55,12 +55,12 @@ def _about_query(query: Query, by: str | None) -> list[Note]:
     return notes
 
 
-def not_recorded(groups: Sequence[Group], query: Query, by: str | None) -> list[NotRecorded]:
+def not_recorded(groups: Sequence[Group], query: Query) -> list[NotRecorded]:
     """For each criterion that cubes know: how many of the human patients searched it is not recorded for."""
     if HUMAN not in query.all:
         return []
     found = []
-    for name in sorted(criteria_of(query, by)):
+    for name in sorted(criteria_of(query)):
         missing, searched = _missing(groups, name)
         if missing:
             found.append(

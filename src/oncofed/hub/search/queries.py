@@ -31,6 +31,11 @@ from oncofed.hub.search.models import Ask, SavedSearch
 from oncofed.hub.search.notes import Standing, reason
 from oncofed.hub.search.plan import criteria_of
 
+INTERVAL = (
+    "Numbers with ≈ carry noise that protects the patients, the same for everybody who asks the same; the true number "
+    "lies within the ± in 95 of 100 cases."
+)
+
 Cells = dict[str, list[Part]]
 """For each cell the released numbers that add up to it."""
 
@@ -156,8 +161,11 @@ def _node(by: str, row: _Row, parts: Sequence[Mapping[str, Any]]) -> NodeOutcome
 
 def _notes(context: Mapping[str, Any], total: Sequence[Part] | None) -> tuple[Note, ...]:
     notes = [Note.model_validate(note) for note in context.get("notes", ())]
-    warning = caution(total) if total else None
-    return (*([warning] if warning else []), *notes)
+    if total and not estimate(total).exact:
+        notes.insert(0, Note(code="interval", text=INTERVAL))
+        if warning := caution(total):
+            notes.insert(0, warning)
+    return tuple(notes)
 
 
 def facets(query: Query, datasets: Collection[str] | None = None) -> Facets:
