@@ -5,6 +5,7 @@ A random query may be contradictory: ``canonical_queries`` leaves those out.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -21,6 +22,7 @@ FREQUENT = ("sex", "diagnosis", "ct", "age_at_imaging", "annotation", "modality"
 """Drawn more often than the others, so that several parts speak of one criterion."""
 
 
+@cache
 def pool(name: str) -> tuple[str, ...]:
     """A few values of a criterion: its first ones and, in a hierarchy, two whole branches of it."""
     values = domain(name)
@@ -34,17 +36,23 @@ def pool(name: str) -> tuple[str, ...]:
     return (*broad, *narrow, *alone)
 
 
+@cache
 def _values(name: str) -> SearchStrategy[tuple[str, ...]]:
     few = st.lists(st.sampled_from((*pool(name), MISSING)), min_size=1, max_size=4, unique=True).map(tuple)
     everything = st.sampled_from([domain(name), (*domain(name), MISSING)])
     return few if CRITERIA[name].hierarchical else st.one_of(few, few, few, everything)
 
 
+@cache
+def _named(names: tuple[str, ...]) -> SearchStrategy[str]:
+    frequent = [name for name in names if name in FREQUENT] or [*names]
+    return st.sampled_from([*names, *frequent, *frequent])
+
+
 @st.composite
 def criteria(draw: st.DrawFn, names: Sequence[str] = tuple(CRITERIA)) -> Criterion:
     """One criterion of ``names``, positive or negated."""
-    frequent = [name for name in names if name in FREQUENT] or names
-    name = draw(st.sampled_from([*names, *frequent, *frequent]))
+    name = draw(_named(tuple(names)))
     negated = draw(st.booleans())
     return Criterion(
         criterion=name,
@@ -54,6 +62,7 @@ def criteria(draw: st.DrawFn, names: Sequence[str] = tuple(CRITERIA)) -> Criteri
     )
 
 
+@cache
 def _names_in(same: str) -> tuple[str, ...]:
     return tuple(name for name, criterion in CRITERIA.items() if criterion.level in GROUP_LEVELS[same])
 

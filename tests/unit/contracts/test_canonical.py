@@ -50,7 +50,7 @@ def test_the_canonical_form_counts_the_same_patients(query: Query, data: st.Data
         assert matches(query.canonical(), patient) == matches(with_species(query), patient)
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=25)
 @given(queries(max_parts=8).filter(lambda query: not is_satisfiable(query)), st.data())
 def test_a_contradictory_query_counts_nobody(query: Query, data: st.DataObject) -> None:
     """But for a contradiction inside a negated group, which is refused too: it says nothing a person could mean."""
