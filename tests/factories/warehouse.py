@@ -1,4 +1,4 @@
-"""Patients as rows of the common data model, and a warehouse made of them: the bridge from plain values to real loading."""
+"""Patients as rows of the common data model, and a warehouse made of them: from plain values to real loading."""
 
 import random
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,9 +1,9 @@
 """`oncofed bench engine`: how fast a node counts, over a million generated patients with ten million series.
 
 The mix is fixed and published here: eight queries of ten criteria, half of them with a ``same series`` group. Each is
-counted with nothing kept from before but the warehouse's dictionaries and DuckDB's pages, as in a node that runs. Beside
-it stand, in the same run and with equal counts, SQL as one would write it by hand over the same flat tables, and the
-plain SQL one would write over the tables of the common data model.
+counted with nothing kept from before but the warehouse's dictionaries and DuckDB's pages, as in a node that runs.
+Beside it stand, in the same run and with equal counts, SQL as one would write it by hand over the same flat tables,
+and the plain SQL one would write over the tables of the common data model.
 """
 
 import shutil
@@ -164,7 +164,7 @@ def _time_sql(place: Path, statement: Callable[[Query], str], repeats: int) -> t
     return timed, counts
 
 
-# ---- peers: SQL with the values written into it, positive and negated criteria and positive series groups only -----------
+# ---- peers: SQL with the values written into it, positive and negated criteria and positive series groups only -------
 
 
 def _listed(values: frozenset[str]) -> str:

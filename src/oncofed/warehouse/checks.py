@@ -8,7 +8,7 @@ import duckdb
 from oncofed.contracts.criteria import CRITERIA
 from oncofed.contracts.errors import BadInput
 from oncofed.contracts.vocabulary import domain
-from oncofed.warehouse.extraction import Extraction, extractions
+from oncofed.warehouse.extraction import extractions
 from oncofed.warehouse.schema import TABLES
 
 _REFERENCES = (
@@ -29,9 +29,7 @@ def check_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Raise at the first rule a table breaks."""
     _check_keys(connection)
     _check_references(connection)
-    for extraction in extractions().values():
-        if CRITERIA[extraction.criterion].bands is None:
-            _check_vocabulary(connection, extraction)
+    _check_vocabularies(connection)
 
 
 def _refuse(table: str, column: str, rows: int, why: str) -> None:
@@ -63,11 +61,22 @@ def _check_references(connection: duckdb.DuckDBPyConnection) -> None:
         _refuse(table, column, lost, f"refer to no row of {target}")
 
 
-def _check_vocabulary(connection: duckdb.DuckDBPyConnection, extraction: Extraction) -> None:
-    ((strange,),) = connection.execute(
-        f"SELECT count(*) FROM {extraction.table} WHERE {extraction.where or 'TRUE'} AND {extraction.cell} IS NOT NULL"
-        f" AND {extraction.cell} NOT IN (SELECT unnest($1::VARCHAR[]))",
-        [list(domain(extraction.criterion))],
+def _check_vocabularies(connection: duckdb.DuckDBPyConnection) -> None:
+    coded = [found for name, found in extractions().items() if CRITERIA[name].bands is None]
+    cells = " UNION ALL ".join(
+        f"SELECT '{found.criterion}' AS criterion, {found.cell} AS code FROM {found.table}"
+        f" WHERE {found.where or 'TRUE'}"
+        for found in coded
+    )
+    known = [(found.criterion, code) for found in coded for code in domain(found.criterion)]
+    rows = connection.execute(
+        f"""WITH present AS (SELECT criterion, code, count(*) AS rows FROM ({cells})
+                             WHERE code IS NOT NULL GROUP BY ALL),
+                 known AS (SELECT unnest($1::VARCHAR[]) AS criterion, unnest($2::VARCHAR[]) AS code)
+            SELECT criterion, sum(rows)::BIGINT FROM present ANTI JOIN known USING (criterion, code)
+            GROUP BY criterion ORDER BY criterion""",
+        [[criterion for criterion, _ in known], [code for _, code in known]],
     ).fetchall()
-    column = extraction.cell
-    _refuse(extraction.table, column, strange, f"hold no code of the vocabulary of {extraction.criterion}")
+    for criterion, strange in rows:
+        found = extractions()[criterion]
+        _refuse(found.table, found.cell, strange, f"hold no code of the vocabulary of {criterion}")

@@ -43,7 +43,7 @@ def compile_query(query: Query, releases: Collection[int], index: ShardIndex, sc
 
 
 def set_mask(criterion: Criterion, index: ValueIndex, values: frozenset[str]) -> int:
-    """Ids of the value sets that ``criterion`` (with ``values`` expanded) accepts: the rule for one patient or study."""
+    """Ids of the value sets that ``criterion`` (``values``: expanded) accepts: the rule for a patient or study."""
     if not criterion.negated:
         return index.having(values)
     recorded = index.everything & ~index.empty

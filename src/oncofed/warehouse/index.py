@@ -1,7 +1,7 @@
 """The dictionaries of a shard's projection as bit sets in memory: a criterion becomes a mask over a few thousand ids.
 
-A mask is a Python integer whose bit i stands for id i. Masks are small (a bit per value set or series kind that occurs),
-made without looking at any patient's row, and handed to SQL as a ``BIT`` parameter.
+A mask is a Python integer whose bit i stands for id i. Masks are small (a bit per value set or series kind that
+occurs), made without looking at any patient's row, and handed to SQL as a ``BIT`` parameter.
 """
 
 from collections.abc import Iterable

@@ -2,7 +2,7 @@
 
 
 def marginal_sql(units: str, schema: str, criteria: tuple[str, ...], clamp: int) -> str:
-    """SQL of a marginal over ``units`` (a SELECT of unit, key and ``c_<criterion>`` …), each in at most ``clamp`` cells.
+    """SQL of a marginal over ``units`` (a SELECT of unit, key, ``c_<criterion>`` …), each in at most ``clamp`` cells.
 
     Parameters: those of ``units``, then the criteria's names in order. Patients in more cells than the clamp keep those
     with the least hash together with their pseudonym, so the choice never changes.

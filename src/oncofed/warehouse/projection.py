@@ -3,7 +3,7 @@
 What it leaves in the shard's database:
 
 ``value_set(criterion, id, members)``      every set of recorded values that occurs; id 0 is the empty set (missing)
-``set_cell(criterion, id, cell)``          the rolled-up cells of each set, for breakdowns and cubes ("missing" for id 0)
+``set_cell(criterion, id, cell)``          rolled-up cells of each set, for breakdowns and cubes ("missing" for id 0)
 ``series_kind(kind, <criterion> …)``       every combination of series values that occurs; NULL is missing
 ``flat_patient(unit, pid, key, release_no, c_<criterion> …)``   one row per patient and release
 ``flat_study(study, unit, c_<criterion> …)``                    one row per study, with the sets over its series
@@ -62,10 +62,9 @@ def project(connection: duckdb.DuckDBPyConnection, dataset_ids: tuple[str, ...])
     run("""CREATE TEMP TABLE study AS
            SELECT (row_number() OVER (ORDER BY unit, study_uid) - 1)::INTEGER AS study, unit, s.*
            FROM imaging_study s JOIN unit USING (dataset_id, patient_key)""")
-    run("CREATE TEMP TABLE value_code (criterion VARCHAR, value VARCHAR, word INTEGER, bit UBIGINT)")
     _kinds(connection)
     _events(connection)
-    words = {name: _number_values(connection, name) for name in extractions()}
+    words = _number_values(connection)
     _study_words(connection, words)
     _unit_words(connection, words)
     _value_sets(connection, words)
@@ -96,40 +95,37 @@ def _kinds(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _events(connection: duckdb.DuckDBPyConnection) -> None:
     """``event(unit, criterion, value)``: everything recorded about patients beyond their own row and their images."""
-    connection.execute("CREATE TEMP TABLE event (unit INTEGER, criterion VARCHAR, value VARCHAR)")
-    for name in _EVENT_CRITERIA:
-        extraction = extractions()[name]
-        joined = extraction.table + _OF_PATIENT.get(extraction.table, "")
-        connection.execute(f"""
-            INSERT INTO event
-            WITH found AS (SELECT dataset_id, patient_key, {extraction.cell} AS cell
-                           FROM {joined} WHERE {extraction.where or "TRUE"})
-            SELECT DISTINCT unit, '{name}', cell FROM found JOIN unit USING (dataset_id, patient_key)
-            WHERE cell IS NOT NULL""")
+    connection.execute(f"""
+        CREATE TEMP TABLE event AS
+        WITH found AS ({" UNION ALL ".join(_event(name) for name in _EVENT_CRITERIA)})
+        SELECT DISTINCT unit, criterion, value FROM found JOIN unit USING (dataset_id, patient_key)
+        WHERE value IS NOT NULL""")
 
 
-def _values_of(name: str) -> str:
-    """SQL of all values of a criterion that are present (with NULL and repeats)."""
-    if name in SERIES_CRITERIA:
-        return f"SELECT {name} AS value FROM series_kind"
-    if name in _EVENT_CRITERIA:
-        return f"SELECT value FROM event WHERE criterion = '{name}'"
-    return f"SELECT {extractions()[name].cell} AS value FROM {extractions()[name].table}"
-
-
-def _number_values(connection: duckdb.DuckDBPyConnection, name: str) -> _Words:
-    rows = connection.execute(f"SELECT DISTINCT value FROM ({_values_of(name)}) WHERE value IS NOT NULL").fetchall()
-    values = sorted(str(value) for (value,) in rows)
-    connection.execute(
-        "INSERT INTO value_code SELECT $1, unnest($2), unnest($3), unnest($4::UBIGINT[])",
-        [
-            name,
-            values,
-            [index // _WORD for index in range(len(values))],
-            [1 << index % _WORD for index in range(len(values))],
-        ],
+def _event(name: str) -> str:
+    extraction = extractions()[name]
+    joined = extraction.table + _OF_PATIENT.get(extraction.table, "")
+    where = extraction.where or "TRUE"
+    return (
+        f"SELECT dataset_id, patient_key, '{name}' AS criterion, {extraction.cell} AS value FROM {joined} WHERE {where}"
     )
-    return _Words(name, -(-len(values) // _WORD))
+
+
+def _number_values(connection: duckdb.DuckDBPyConnection) -> dict[str, _Words]:
+    """``value_code``: every value that is present with its word and bit; the words of every criterion."""
+    own = (name for name in extractions() if name not in _EVENT_CRITERIA and name not in SERIES_CRITERIA)
+    sources = [
+        "SELECT criterion, value FROM event",
+        *(f"SELECT '{name}', {name} FROM series_kind" for name in SERIES_CRITERIA),
+        *(f"SELECT '{name}', {extractions()[name].cell} FROM {extractions()[name].table}" for name in own),
+    ]
+    connection.execute(f"""
+        CREATE TEMP TABLE value_code AS
+        SELECT criterion, value, place // {_WORD} AS word, 1::UBIGINT << (place % {_WORD})::UBIGINT AS bit
+        FROM (SELECT *, row_number() OVER (PARTITION BY criterion ORDER BY value) - 1 AS place
+              FROM (SELECT DISTINCT criterion, value FROM ({" UNION ALL ".join(sources)}) WHERE value IS NOT NULL))""")
+    counts = dict(connection.execute("SELECT criterion, max(word) + 1 FROM value_code GROUP BY 1").fetchall())
+    return {name: _Words(name, counts.get(name, 0)) for name in extractions()}
 
 
 def _bits(alias: str, words: _Words) -> list[str]:
@@ -192,7 +188,8 @@ def _unit_words(connection: duckdb.DuckDBPyConnection, words: dict[str, _Words])
     )
     connection.execute(f"""
         CREATE TEMP TABLE unit_words AS
-        WITH of_events AS (SELECT e.unit{events} FROM event e JOIN value_code v USING (criterion, value) GROUP BY e.unit),
+        WITH of_events AS (SELECT e.unit{events} FROM event e JOIN value_code v USING (criterion, value)
+                           GROUP BY e.unit),
              of_images AS (SELECT unit{_united(IMAGING_CRITERIA, words)} FROM study_words GROUP BY unit),
              of_patient AS ({_coded("unit", "unit JOIN patient p USING (dataset_id, patient_key)", own, words)})
         SELECT p.unit{_columns(_PATIENT_CRITERIA, words, "p")}{_columns(_EVENT_CRITERIA, words, "e")}
@@ -220,8 +217,10 @@ def _value_sets(connection: duckdb.DuckDBPyConnection, words: dict[str, _Words])
             GROUP BY s.id ORDER BY s.id""")
     connection.execute("UPDATE value_set SET members = [] WHERE members IS NULL")
     rows = connection.execute("SELECT criterion, value FROM value_code").fetchall()
-    connection.execute("CREATE TEMP TABLE rolled AS SELECT unnest($1) AS criterion, unnest($2) AS value, unnest($3) AS cell",
-        [[c for c, _ in rows], [v for _, v in rows], [roll_up(c, v) for c, v in rows]])  # fmt: skip
+    connection.execute(
+        "CREATE TEMP TABLE rolled AS SELECT unnest($1) AS criterion, unnest($2) AS value, unnest($3) AS cell",
+        [[c for c, _ in rows], [v for _, v in rows], [roll_up(c, v) for c, v in rows]],
+    )
     connection.execute(f"""
         INSERT INTO set_cell
         SELECT DISTINCT m.criterion, m.id, r.cell
@@ -259,7 +258,8 @@ def _flat_tables(connection: duckdb.DuckDBPyConnection, words: dict[str, _Words]
     ((kinds,),) = connection.execute("SELECT count(*) FROM series_kind").fetchall()
     kind = "USMALLINT" if kinds < _SMALL else "INTEGER"
     connection.execute(f"""
-        CREATE TABLE flat_series AS SELECT unit, study, kind::{kind} AS kind FROM raw_series ORDER BY kind, unit, study""")
+        CREATE TABLE flat_series AS
+        SELECT unit, study, kind::{kind} AS kind FROM raw_series ORDER BY kind, unit, study""")
     for name, word in words.items():
         if word.count:
             connection.execute(f"DROP TABLE set_{name}")

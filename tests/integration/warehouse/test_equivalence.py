@@ -1,4 +1,4 @@
-"""The compiled SQL against the naive evaluator: the same random queries on the same random patients, the same counts."""
+"""The compiled SQL against the naive evaluator: the same random queries and patients, the same counts."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -189,7 +189,9 @@ def test_verify_finds_a_changed_row(tmp_path: Path) -> None:
         with pytest.raises(Corrupt):
             warehouse.verify(("one", "1"), Pseudonyms(b"another secret of 32 bytes, long"))
     with duckdb.connect(str(tmp_path / "000001" / DATABASE)) as connection:
-        connection.execute("UPDATE patient SET birth_sex = 'other' WHERE patient_key = (SELECT min(patient_key) FROM patient)")
+        connection.execute(
+            "UPDATE patient SET birth_sex = 'other' WHERE patient_key = (SELECT min(patient_key) FROM patient)"
+        )
     with Warehouse(tmp_path) as warehouse, pytest.raises(Corrupt) as caught:
         warehouse.verify(("one", "1"), PSEUDONYMS)
     assert caught.value.code == "release-corrupt"

@@ -111,7 +111,9 @@ def test_a_query_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     load_datasets(tmp_path, {"one": a_crowd(3, seed=1)})
     with Warehouse(tmp_path, timeout_seconds=0.05) as warehouse:
         with pytest.raises(Refused) as caught:
-            warehouse._rows("SELECT count(*) FROM range(1_000_000_000) a, range(1000) b WHERE hash(a.range) % 7 = 3", [])
+            warehouse._rows(
+                "SELECT count(*) FROM range(1_000_000_000) a, range(1000) b WHERE hash(a.range) % 7 = 3", []
+            )
         assert caught.value.code == "query-timeout"
     with Warehouse(tmp_path) as warehouse:
         assert warehouse.count(everyone(), [NAME]) == {"": 3}

@@ -44,7 +44,9 @@ def test_values_travel_as_parameters_only(text: str) -> None:
 
 
 def test_masks_of_a_positive_and_a_negated_criterion() -> None:
-    positive = compile_query(Query(all=(Criterion(criterion="modality", values=("CT", "missing")),)), [0, 1, 2], an_index(), "s")
+    positive = compile_query(
+        Query(all=(Criterion(criterion="modality", values=("CT", "missing")),)), [0, 1, 2], an_index(), "s"
+    )
     assert positive.parameters == ("110000",)
     negated = Criterion(criterion="modality", values=("CT",), negated=True)
     assert compile_query(Query(all=(negated,)), [0, 1, 2], an_index(), "s").parameters == ("001111",)

@@ -42,7 +42,10 @@ def test_what_is_adopted_is_read_back(tmp_path: Path) -> None:
     first, second = a_shard(tmp_path, a_release("one")), a_shard(tmp_path, a_release("two"), a_release("three"))
     assert (first.name, second.name) == ("000001", "000002")
     shards = read_shards(tmp_path)
-    assert [list(shard.releases.values()) for shard in shards] == [[a_release("one")], [a_release("two"), a_release("three")]]
+    assert [list(shard.releases.values()) for shard in shards] == [
+        [a_release("one")],
+        [a_release("two"), a_release("three")],
+    ]
     assert not list(tmp_path.glob(".loading*"))
 
 

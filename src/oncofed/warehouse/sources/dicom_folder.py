@@ -1,8 +1,8 @@
 """Source ``dicom-folder``: the headers of a folder of DICOM files as one dataset.
 
 Any nesting; links are followed, each directory once. What is no DICOM file, or damaged, is left out and reported by
-path. Identifiers become keyed pseudonyms before a row is written: a file without Patient ID makes its study a patient of
-its own. A study UID shared by two patients is two studies. Each instance counts once, however often it lies there.
+path. Identifiers become keyed pseudonyms before a row is written: a file without Patient ID makes its study a patient
+of its own. A study UID shared by two patients is two studies. Each instance counts once, however often it lies there.
 """
 
 import os

@@ -1,7 +1,7 @@
 """What one DICOM file says about itself, read from its header only: pixels are never loaded.
 
-Identifiers (Patient ID, UIDs) are carried as they stand for the moment; ``dicom_folder`` replaces them before any row is
-written. Names, free text and dates are read for nothing but the codes derived from them, and not kept.
+Identifiers (Patient ID, UIDs) are carried as they stand for the moment; ``dicom_folder`` replaces them before any row
+is written. Names, free text and dates are read for nothing but the codes derived from them, and not kept.
 """
 
 import re
@@ -22,13 +22,37 @@ NOT_DICOM = "file-not-dicom"
 DAMAGED = "file-damaged"
 NO_SERIES = "file-no-series"
 
-_TAGS = (
-    "PatientID IssuerOfPatientID PatientSex PatientAge PatientBirthDate PatientSpeciesDescription StudyInstanceUID "
-    "SeriesInstanceUID SOPInstanceUID SOPClassUID StudyDate Modality BodyPartExamined Laterality ImageLaterality "
-    "Manufacturer ManufacturerModelName MagneticFieldStrength SliceThickness PixelSpacing KVP ContrastBolusAgent "
-    "ConvolutionKernel SeriesDescription RadiopharmaceuticalInformationSequence SegmentSequence StructureSetROISequence "
-    "ReferencedSeriesSequence ReferencedFrameOfReferenceSequence"
-).split()
+_TAGS = [
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientSex",
+    "PatientAge",
+    "PatientBirthDate",
+    "PatientSpeciesDescription",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SOPInstanceUID",
+    "SOPClassUID",
+    "StudyDate",
+    "Modality",
+    "BodyPartExamined",
+    "Laterality",
+    "ImageLaterality",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "MagneticFieldStrength",
+    "SliceThickness",
+    "PixelSpacing",
+    "KVP",
+    "ContrastBolusAgent",
+    "ConvolutionKernel",
+    "SeriesDescription",
+    "RadiopharmaceuticalInformationSequence",
+    "SegmentSequence",
+    "StructureSetROISequence",
+    "ReferencedSeriesSequence",
+    "ReferencedFrameOfReferenceSequence",
+]
 _BROKEN = (
     ValueError,
     TypeError,

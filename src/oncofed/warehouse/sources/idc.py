@@ -1,4 +1,4 @@
-"""Source ``idc``: collections of NCI Imaging Data Commons as metadata-only datasets, from the ``idc-index-data`` package.
+"""Source ``idc``: collections of NCI Imaging Data Commons as metadata-only datasets, from ``idc-index-data``.
 
 One row of the index is one series. What the index gets wrong or leaves open is handled here, in the open:
 
@@ -144,7 +144,8 @@ def _read_series(connection: duckdb.DuckDBPyConnection, path: Path, entries: Ite
         vocabulary = str(CRITERIA[name].values)
         raws = [raw for (raw,) in connection.execute(f"SELECT DISTINCT {column} FROM series").fetchall() if raw]
         connection.execute(
-            f"CREATE TEMP TABLE {name}_code AS SELECT unnest($1::VARCHAR[]) AS {column}, unnest($2::VARCHAR[]) AS coded_{name}",
+            f"CREATE TEMP TABLE {name}_code AS"
+            f" SELECT unnest($1::VARCHAR[]) AS {column}, unnest($2::VARCHAR[]) AS coded_{name}",
             [raws, [normalise(vocabulary, raw) for raw in raws]],
         )
 
@@ -172,7 +173,8 @@ _SERIES = """
 CREATE TEMP TABLE series AS
 WITH chosen AS (
   SELECT e.dataset_id, PatientID, StudyInstanceUID, SeriesInstanceUID, PatientAge, PatientSex, StudyDate,
-         BodyPartExamined, Modality, Manufacturer, ManufacturerModelName, TransferSyntaxUID, instanceCount, series_size_MB
+         BodyPartExamined, Modality, Manufacturer, ManufacturerModelName, TransferSyntaxUID, instanceCount,
+         series_size_MB
   FROM read_parquet($1) i JOIN entry e USING (collection_id)
   WHERE PatientID IS NOT NULL AND StudyInstanceUID IS NOT NULL AND SeriesInstanceUID IS NOT NULL
 ),
@@ -208,7 +210,8 @@ _TABLES = (
 INSERT INTO patient
 SELECT dataset_id, patient_key, any_value(species),
        CASE WHEN bool_or(coded_sex = 'female') AND bool_or(coded_sex = 'male') THEN NULL
-            WHEN bool_or(coded_sex = 'female') THEN 'female' WHEN bool_or(coded_sex = 'male') THEN 'male' ELSE any_value(coded_sex) END,
+            WHEN bool_or(coded_sex = 'female') THEN 'female' WHEN bool_or(coded_sex = 'male') THEN 'male'
+            ELSE any_value(coded_sex) END,
        NULL, NULL, NULL, NULL, NULL
 FROM (SELECT DISTINCT dataset_id, PatientID, PatientSex FROM series)
 JOIN entry USING (dataset_id) JOIN patient_name USING (PatientID) LEFT JOIN sex_code USING (PatientSex)
@@ -229,7 +232,8 @@ FROM study JOIN patient_name USING (PatientID) JOIN uid_name ON uid = study_raw
 INSERT INTO imaging_series (dataset_id, series_uid, study_uid, modality, body_part_code, derived_body_part_code,
                             manufacturer_norm, model, n_instances, transfer_syntax, pixel_deid_status)
 SELECT dataset_id, r.pseudonym, t.pseudonym, coded_modality, coded_body_part,
-       CASE WHEN coded_body_part IS NULL THEN location END, coded_manufacturer, ManufacturerModelName, instanceCount, TransferSyntaxUID, 'unchecked'
+       CASE WHEN coded_body_part IS NULL THEN location END,
+       coded_manufacturer, ManufacturerModelName, instanceCount, TransferSyntaxUID, 'unchecked'
 FROM series JOIN entry USING (dataset_id)
 JOIN uid_name r ON r.uid = SeriesInstanceUID JOIN uid_name t ON t.uid = study_raw
 LEFT JOIN modality_code USING (Modality) LEFT JOIN body_part_code USING (BodyPartExamined)

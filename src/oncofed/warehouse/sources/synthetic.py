@@ -1,7 +1,7 @@
 """Source ``synthetic``: made-up, labelled, clinically coherent cases, the same for the same seed.
 
 Public imaging data have no markers, stages, treatments or outcomes; this dataset does, so that every criterion can be
-tried. Patients are drawn in chunks with NumPy, so a million of them need little memory. No person stands behind any row.
+tried. Patients are drawn in chunks with NumPy, so a million of them need little memory. Nobody stands behind any row.
 """
 
 from collections.abc import Iterator

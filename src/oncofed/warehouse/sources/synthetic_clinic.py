@@ -41,16 +41,18 @@ class Cases:
     @property
     def ill(self) -> Numbers:
         """Who has a diagnosis."""
-        return self.population == 0
+        ill: Numbers = self.population == 0
+        return ill
 
     def of_body_part(self, body_part: str) -> Numbers:
         """Who is ill there."""
         there = np.array([profile.body_part == body_part for profile in PROFILES])
-        return self.ill & there[self.profile]
+        ill_there: Numbers = self.ill & there[self.profile]
+        return ill_there
 
     def ids(self, rows: Numbers, place: int = 0) -> Numbers:
         """Row ids of the patients ``rows``, unique within a table by ``place``."""
-        return (self.first + rows.astype(np.int64)) * _ROWS_A_PATIENT + place
+        return np.asarray((self.first + rows.astype(np.int64)) * _ROWS_A_PATIENT + place)
 
 
 def draw_cases(draw: np.random.Generator, count: int, first: int) -> Cases:
@@ -177,7 +179,9 @@ def _observations(cases: Cases, keys: pa.Array, draw: np.random.Generator) -> It
     ki67 = draw.gamma(2.0, np.where(positive, 8.0, 18.0)).clip(0, 100)
     yield write.measured("ki67", breast, np.round(ki67, 1), "%")
     yield write.coded("bi_rads", breast, ("4A", "4B", "4C", "5", "6"), draw.choice(5, len(breast)))
-    yield write.coded("breast_density", breast, ("a", "b", "c", "d"), draw.choice(4, len(breast), p=[0.1, 0.4, 0.4, 0.1]))
+    yield write.coded(
+        "breast_density", breast, ("a", "b", "c", "d"), draw.choice(4, len(breast), p=[0.1, 0.4, 0.4, 0.1])
+    )
     grade = (cases.stage[prostate].clip(0, 3) + draw.integers(0, 2, len(prostate))).clip(0, 4)
     yield write.coded("isup", prostate, ("1", "2", "3", "4", "5"), grade)
     # ISUP 2002/2014: grade group 1 is Gleason 6, 2 and 3 are 7, 4 is 8, 5 is 9 or 10.

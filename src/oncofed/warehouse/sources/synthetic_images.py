@@ -29,7 +29,7 @@ _PSMA = next(number for number, series in enumerate(_SERIES) if series.modality 
 
 @dataclass(frozen=True)
 class Images:
-    """Drawn studies and series as columns. ``study_patient`` and ``series_study`` are positions, ``*_number`` unique."""
+    """Drawn studies and series as columns. ``study_patient``, ``series_study``: positions; ``*_number``: unique."""
 
     study_patient: Numbers
     study_number: Numbers

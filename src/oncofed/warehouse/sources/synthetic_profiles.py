@@ -1,7 +1,7 @@
 """What the generator of synthetic cases knows of cancers: rough figures that make cases plausible, not epidemiology.
 
-No number here describes real patients. They only keep a case coherent: who gets which cancer at which age, which markers
-are measured, how stage, treatment and outcome hang together, and what is imaged.
+No number here describes real patients. They only keep a case coherent: who gets which cancer at which age, which
+markers are measured, how stage, treatment and outcome hang together, and what is imaged.
 """
 
 from dataclasses import dataclass

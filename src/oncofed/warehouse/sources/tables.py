@@ -1,8 +1,8 @@
 """Source ``tables``: Parquet or CSV files that are already in the common data model's shape, one per table.
 
 ``patient.parquet``, ``imaging_series.csv`` … with the columns of the model; columns that may be empty can be absent,
-unknown ones are refused. ``dataset_id`` is not a column of the files: one folder is one dataset. Identifiers of patients
-and UIDs may be the hospital's own: they are replaced by keyed pseudonyms on the way in, whatever they look like.
+unknown ones are refused. ``dataset_id`` is not a column of the files: one folder is one dataset. Identifiers of
+patients and UIDs may be the hospital's own: keyed pseudonyms replace them on the way in, whatever they look like.
 """
 
 from collections.abc import Iterator
@@ -123,7 +123,9 @@ def _name_anew(
         if not column.pseudonym:
             continue
         connection.execute("CREATE OR REPLACE TEMP TABLE renamed (old VARCHAR, new VARCHAR)")
-        old = column_values(connection, f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM arrived WHERE {name} IS NOT NULL")
+        old = column_values(
+            connection, f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM arrived WHERE {name} IS NOT NULL"
+        )
         for begin in range(0, len(old), _BATCH):
             part = old[begin : begin + _BATCH]
             new = pseudonyms.patients(part) if column.pseudonym == "patient" else pseudonyms.uids(part)

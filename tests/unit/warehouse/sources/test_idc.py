@@ -44,9 +44,7 @@ def cells(warehouse: Warehouse, by: str, dataset: str = "idc-one") -> dict[str, 
 def test_ages(tmp_path: Path, text: str | None, cell: str) -> None:
     adults = [a_series("one", f"a{n}", f"9.{n}", PatientAge=None) for n in range(2)]
     with loaded(tmp_path, [a_collection("one")], [a_series("one", "p", "1", PatientAge=text), *adults]) as warehouse:
-        assert cells(warehouse, "age_at_imaging") == (
-            {"missing": 3} if cell == "missing" else {cell: 1, "missing": 2}
-        )
+        assert cells(warehouse, "age_at_imaging") == ({"missing": 3} if cell == "missing" else {cell: 1, "missing": 2})
 
 
 def test_zero_years_is_an_age_among_children_only(tmp_path: Path) -> None:
