@@ -26,3 +26,20 @@ def served() -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(timeout=10)
+        _close_reading_connections()
+
+
+def _close_reading_connections() -> None:
+    """Let the threads that read outcomes close their connections: a test's database cannot be dropped before."""
+    from django.db import connection
+
+    from oncofed.hub.search import stream
+
+    together = threading.Barrier(stream.READERS)
+
+    def close() -> None:
+        together.wait(10)
+        connection.close()
+
+    for closing in [stream._readers.submit(close) for _ in range(stream.READERS)]:
+        closing.result()
