@@ -78,6 +78,8 @@ def band(size: SizeBand) -> str:
         return str(intcomma(size.low))
     if size.low == 0:
         return _("fewer than %(high)s") % {"high": intcomma(size.high)}
+    if size.low >= MILLION:
+        return _("%(low)s–%(high)s M") % {"low": f"{size.low / MILLION:g}", "high": f"{size.high / MILLION:g}"}
     return _("%(low)s–%(high)s") % {"low": intcomma(size.low), "high": intcomma(size.high - 1)}
 
 
