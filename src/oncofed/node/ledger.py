@@ -15,7 +15,7 @@ from typing import NamedTuple
 from oncofed.contracts.errors import Corrupt, Unreachable
 from oncofed.contracts.exchange import LedgerEntry, Result
 from oncofed.disclosure.budget import Spend
-from oncofed.disclosure.ledger_chain import check, digest, next_entry
+from oncofed.disclosure.ledger_chain import check, next_entry
 from oncofed.disclosure.live import Question
 from oncofed.trust.keys import SigningKey
 
@@ -100,10 +100,6 @@ class Ledger:
             raise Corrupt("ledger-broken", str(error)) from error
         check(entries, self._key.public)
         return len(entries)
-
-    def digest(self) -> str:
-        """Digest of the latest entry: names the state of the whole chain."""
-        return digest(self.last())
 
     def _insert(self, entry: LedgerEntry) -> None:
         self._database.execute(

@@ -1,6 +1,7 @@
 """Which releases this node has published: what the hub may ask about, and nothing else."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,17 +26,18 @@ class Published(Wire):
 
     releases: tuple[PublishedRelease, ...] = ()
 
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], PublishedRelease]:
+        return {(one.dataset.dataset_id, one.digest): one for one in self.releases}
+
     def find(self, dataset_id: str, digest: str) -> PublishedRelease | None:
         """The release of a dataset with that digest, if it is published."""
-        return next(
-            (one for one in self.releases if (one.dataset.dataset_id, one.digest) == (dataset_id, digest)), None
-        )
+        return self._by_name.get((dataset_id, digest))
 
     def joined(self, others: Iterable[PublishedRelease]) -> "Published":
         """These and ``others``."""
-        known = {(one.dataset.dataset_id, one.digest) for one in self.releases}
         return Published(
-            releases=(*self.releases, *(o for o in others if (o.dataset.dataset_id, o.digest) not in known))
+            releases=(*self.releases, *(o for o in others if not self.find(o.dataset.dataset_id, o.digest)))
         )
 
 

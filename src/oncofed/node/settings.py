@@ -7,7 +7,7 @@ What the environment says goes before the file. Zero settings work.
     ONCOFED_CA_FILE          ca_file                 certificates (PEM) of the hospital's own CA, beside the usual ones
     SSL_CERT_FILE            –                       certificates instead of the usual ones
     HTTPS_PROXY, NO_PROXY    –                       the way out
-    ONCOFED_MEMORY_LIMIT     memory_limit            most memory DuckDB takes for one query, e.g. "1GB"
+    ONCOFED_MEMORY_LIMIT     memory_limit            most memory DuckDB takes for one query, e.g. "512MB"
     ONCOFED_THREADS          threads                 threads DuckDB uses for one query
     ONCOFED_QUERY_SECONDS    query_seconds           longest time for one query
     ONCOFED_LOG_LEVEL        log_level               DEBUG INFO WARNING ERROR
@@ -36,7 +36,7 @@ class Settings:
     title: str = ""
     country: str = ""
     ca_file: Path | None = None
-    memory_limit: str = "1GB"
+    memory_limit: str = "256MB"
     threads: int = 2
     query_seconds: float = 20.0
     log_level: str = "INFO"

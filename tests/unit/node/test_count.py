@@ -105,6 +105,15 @@ def test_when_the_budget_is_spent_known_answers_stay(warehouse):
     assert answer_of(answer(fresh, node, next_year)).budget_left == 0
 
 
+def test_a_known_answer_stays_when_policy_lowers_the_budget_below_what_was_spent(warehouse):
+    node = context(warehouse)
+    first = answer_of(answer(count_task(names(warehouse, "breast")), node, NOW))
+    tighter = context(warehouse, node.ledger, policy="[budget]\nfor_each_organisation = 0")
+    again = answer_of(answer(count_task(names(warehouse, "breast")), tighter, NOW))
+    assert again.parts == first.parts
+    assert again.budget_left == 0
+
+
 def test_all_organisations_together_have_a_budget(warehouse):
     node = context(warehouse, policy="[budget]\nfor_each_organisation = 5\nfor_all_together = 1")
     answer(count_task(names(warehouse, "breast")), node, NOW)

@@ -172,17 +172,12 @@ def _protected(
 ) -> tuple[CountPart, float]:
     """The one number over the union of protected releases, and the ε that is left for the organisation."""
     year = budget.budget_year(now, node.ledger.latest_year())
+    lineages = _ids(releases)
 
     def decision(cost: int) -> budget.Decision:
-        lineages = _ids(releases)
-        return budget.decide(
-            node.ledger.spent(year, lineages),
-            year=year,
-            organisation=question.organisation,
-            lineages=lineages,
-            cost=cost,
-            limits=policy.limits,
-        )
+        spent = node.ledger.spent(year, lineages)
+        who = question.organisation
+        return budget.decide(spent, year=year, organisation=who, lineages=lineages, cost=cost, limits=policy.limits)
 
     if published := _from_cubes(question, releases, node):
         part = _part(CountSource.CUBE, releases, published.cells, policy, sigma=published.sigma)
@@ -190,15 +185,22 @@ def _protected(
     if node.ledger_problem:
         raise Refused(node.ledger_problem)
     asked = live.Question(question.query.key, question.by, frozenset(one.digest for one in releases))
-    entry = node.ledger.find(asked)
-    if entry is None:
-        if code := decision(asked.cost).code:
-            raise Refused(code)
-        exact = node.warehouse.count(question.query, _pairs(releases), question.by)
-        charge = (year, question.organisation, _ids(releases))
-        entry = node.ledger.commit(asked, live.draw(node.noise_secret, asked, exact), charge=charge)
+    known = node.ledger.find(asked)
+    decided = decision(0 if known else asked.cost)
+    if known is None and decided.code:
+        raise Refused(decided.code)
+    entry = known or _first_answer(question, asked, releases, node, year)
     part = _part(CountSource.LIVE, releases, entry.answer, policy, sigma=live.SIGMA, entry=entry)
-    return part, decision(0).epsilon_left
+    return part, decided.epsilon_left
+
+
+def _first_answer(
+    question: _Question, asked: live.Question, releases: list[PublishedRelease], node: NodeContext, year: int
+) -> LedgerEntry:
+    """Count, draw the noise, and file the answer for good."""
+    exact = node.warehouse.count(question.query, _pairs(releases), question.by)
+    noisy = live.draw(node.noise_secret, asked, exact)
+    return node.ledger.commit(asked, noisy, charge=(year, question.organisation, _ids(releases)))
 
 
 def _from_cubes(question: _Question, releases: list[PublishedRelease], node: NodeContext) -> cube.CubeCells | None:
