@@ -18,7 +18,7 @@ from oncofed.node.session import SOFTWARE
 from oncofed.node.settings import Settings, read_settings
 
 _SETTINGS = """\
-# Settings of this node; see `oncofed node --help` and docs/reference/node.md.
+# Settings of this node; they are listed in docs/reference/settings.md.
 title = {title}
 country = {country}
 # ca_file = "/etc/ssl/hospital-ca.pem"   # the hospital's own CA, if a proxy reads along
