@@ -14,7 +14,6 @@ from oncofed.contracts.base import canonical_json
 from oncofed.contracts.codes import CODES
 from oncofed.contracts.exchange import (
     MAX_RESULT_BYTES,
-    Hello,
     Invitation,
     Poll,
     Result,
@@ -171,20 +170,6 @@ def test_a_replayed_message_is_refused(federation: Federation) -> None:
         again = await node.client.post("/exchange/v1/poll", content=body, headers=headers)
         assert first.status_code == httpx.codes.OK
         assert again.json()["code"] == "replayed"
-
-    in_session(federation, script)
-
-
-def test_a_node_of_the_version_before_is_spoken_to_and_one_older_is_not(federation: Federation) -> None:
-    async def script(node: SimulatedNode) -> None:
-        def hello(protocol: int, epoch: int) -> Hello:
-            return Hello(protocol=protocol, software="old", instance=node.instance, epoch=epoch, ledger_sequence=0)
-
-        assert (await node.post("session", hello(0, 2))).status_code == httpx.codes.OK
-        refused = await node.post("session", hello(-1, 3))
-        assert refused.json()["code"] in CODES
-        await asyncio.to_thread(open_question, federation, node, "sex = male and modality = US and age >= 50")
-        assert await deliver(node, node._answer(await next_task(node))) == []
 
     in_session(federation, script)
 

@@ -15,7 +15,7 @@ import base64
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from oncofed.contracts.base import (
     Cell,
@@ -224,7 +224,7 @@ class LedgerEntry(Wire):
     organisation: Slug
     lineages: tuple[Slug, ...]
     epsilon: float
-    answer: dict[Cell, int]
+    answer: dict[Cell, StrictInt]
     previous: Digest
     """Digest of the entry before (64 zeros for the first): the ledger is a chain."""
     signature: Short
@@ -247,7 +247,7 @@ class CountPart(Wire):
 
     source: CountSource
     releases: tuple[ReleaseName, ...]
-    cells: dict[Cell, int]
+    cells: dict[Cell, StrictInt]
     sigma: float
     epsilon: float
     show: bool = True
