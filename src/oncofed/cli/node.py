@@ -214,17 +214,30 @@ def show_policy(
         typer.echo(f"  • {sentence}")
 
 
+Limit = Annotated[int, typer.Option(min=1, help="How many of the latest messages.")]
+MessageKind = Annotated[
+    str | None, typer.Option(help="Only enrol, session, publish, poll, results or answered.", show_default=False)
+]
+
+
 @outbox_app.callback()
-def outbox_list(
+def outbox(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="How many of the latest messages.")] = 20,
-    kind: Annotated[str | None, typer.Option(help="Only enrol, session, publish, poll, results or answered.")] = None,
+    limit: Limit = 20,
+    kind: MessageKind = None,
     data_dir: Directory = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the latest messages that left."""
-    if context.invoked_subcommand:
-        return
+    """See every byte that ever left this node; without a command, list the latest messages."""
+    if not context.invoked_subcommand:
+        outbox_list(limit, kind, data_dir, as_json)
+
+
+@outbox_app.command(name="list")
+def outbox_list(
+    limit: Limit = 20, kind: MessageKind = None, data_dir: Directory = None, as_json: AsJson = False
+) -> None:
+    """List the latest messages that left, newest first."""
     messages = _outbox(data_dir).newest(limit, kind=kind)
     if as_json:
         typer.echo(json.dumps([_as_json(one) for one in messages], ensure_ascii=False, indent=1))

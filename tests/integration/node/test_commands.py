@@ -275,7 +275,8 @@ def test_the_policy_can_be_checked_and_read(there, directory):
 
 def test_the_outbox_can_be_read(loaded):
     loaded("publish")
-    listed = read(loaded("outbox", "--json")[1])
+    listed = read(loaded("outbox", "list", "--json")[1])
+    assert read(loaded("outbox", "--json")[1]) == listed
     assert [one["kind"] for one in listed] == ["publish", "enrol"]
     assert read(loaded("outbox", "--kind", "enrol", "--limit", "1", "--json")[1])[0]["sequence"] == 1
     table = loaded("outbox")[1]
