@@ -1,5 +1,6 @@
 """``Hub``: what a researcher does with a hub from Python. ``Count``: the handle of a question that is on its way."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 POLL_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
+"""How long a question already asked is followed while the hub does not answer: long enough for it to be restarted."""
+AGAIN_SECONDS = 0.5
 PAGE = 500
 
 Progress = Callable[[Outcome], None]
@@ -165,10 +169,20 @@ class Count:
                 return
         while not self.outcome.complete:
             seen = self.outcome.version
-            reply = self._transport.get(f"counts/{self.id}", wait=POLL_SECONDS, seen=seen)
-            self.outcome = Outcome.model_validate(reply)
+            self.outcome = Outcome.model_validate(self._next_state(seen))
             if self.outcome.version != seen or self.outcome.complete:
                 yield self.outcome
+
+    def _next_state(self, seen: int) -> Any:
+        """The reply to one long poll; a hub that is being restarted is waited for."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._transport.get(f"counts/{self.id}", wait=POLL_SECONDS, seen=seen)
+            except Unreachable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(AGAIN_SECONDS)
 
     def wait(self, progress: Progress | None = None) -> Outcome:
         """The complete outcome: every node has answered or is named with its reason."""

@@ -12,12 +12,13 @@ from django.apps import apps
 
 import oncofed
 from oncofed.cli.main import main
-from oncofed.contracts.errors import BadInput, QueryError, Refused
+from oncofed.contracts.errors import BadInput, QueryError, Refused, Unreachable
 from oncofed.hub.accounts.models import User
 from oncofed.hub.exchange.actions import expire
 from oncofed.hub.exchange.models import Node
 from oncofed.hub.search import actions
 from oncofed.sdk import Hub
+from oncofed.sdk import client as sdk_client
 from oncofed.sdk.credentials import credentials
 from oncofed.sdk.sign_in import DeviceCode, SignInDesk
 from tests.factories import hub
@@ -125,9 +126,33 @@ def test_the_handle_of_a_question(client: Hub, nodes: tuple[Node, Node], monkeyp
     assert again.wait() is outcome
 
 
-def broken(*_: object, **__: object) -> Iterator[object]:
-    from oncofed.contracts.errors import Unreachable
+def test_a_hub_that_is_restarted_is_waited_for(
+    client: Hub, nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = client.ask(LIVE)
+    real, failures = client._transport.get, iter(range(3))
 
+    def down_for_a_while(path: str, **parameters: object) -> object:
+        if next(failures, None) is not None:
+            raise Unreachable("hub-silent")
+        return real(path, **parameters)
+
+    monkeypatch.setattr(client._transport, "lines", broken)
+    monkeypatch.setattr(client._transport, "get", down_for_a_while)
+    monkeypatch.setattr(sdk_client, "AGAIN_SECONDS", 0.01)
+    with answering(*nodes):
+        assert asked.wait().complete
+    monkeypatch.setattr(sdk_client, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(client._transport, "get", broken_at_once)
+    with pytest.raises(Unreachable):
+        sdk_client.Count(client._transport, asked.outcome.model_copy(update={"complete": False})).wait()
+
+
+def broken_at_once(*_: object, **__: object) -> object:
+    raise Unreachable("hub-silent")
+
+
+def broken(*_: object, **__: object) -> Iterator[object]:
     raise Unreachable("hub-silent")
     yield
 

@@ -7,9 +7,11 @@ Only nodes of which something changed are read again. Descriptions and sizes are
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from django.db.models import QuerySet
 
 from oncofed.contracts.catalogue import Cube, DatasetClass, DatasetRecord, ReleaseSize
 from oncofed.contracts.exchange import ReleaseName
@@ -19,6 +21,9 @@ from oncofed.hub.core.rows import rows_where
 
 KEPT_SELECTIONS = 32
 """Sums over a chosen set of datasets that are kept, per process."""
+
+FEW = 20
+"""Cubes that are read at once: each has tens of kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,7 @@ class Shelf:
         if datasets is None:
             return tuple(group for groups in self.groups.values() for group in groups)
         chosen = frozenset(datasets)
-        entries = [self.entries[name] for name in sorted(chosen)]
-        return self._kept(("nodes", chosen), lambda: _grouped(entries, _cubes(chosen)))
+        return self._kept(("nodes", chosen), lambda: _grouped(_chosen(self.entries, chosen)))
 
     def pooled(self, datasets: Collection[str] | None) -> tuple[Group, ...]:
         """As ``groups_of``, but summed over the nodes too (``node`` is ""): few groups, for facets."""
@@ -104,20 +108,26 @@ def _pooled(groups: Iterable[Group]) -> Iterator[Group]:
         yield Group("", dataset_class, supports, releases, summed(part.cube for part in parts))
 
 
-def _grouped(entries: Iterable[Entry], cubes: dict[str, Cube]) -> Iterator[Group]:
+def _grouped(published: Iterable[tuple[Entry, Cube]]) -> Iterator[Group]:
+    """Sums over releases that are alike; holds one cube at a time."""
     alike: dict[tuple[str, DatasetClass, frozenset[str]], tuple[list[ReleaseName], CubeSum]] = {}
-    for entry in entries:
+    for entry, cube in published:
         key = (entry.node, entry.record.dataset_class, entry.supports)
         releases, total = alike.setdefault(key, ([], CubeSum()))
         releases.append(entry.release)
-        total.add(cubes[entry.dataset_id])
+        total.add(cube)
     for (node, dataset_class, supports), (releases, total) in alike.items():
         yield Group(node, dataset_class, supports, tuple(releases), total.cube())
 
 
-def _cubes(datasets: Collection[str]) -> dict[str, Cube]:
-    rows = Release.objects.filter(current=True, dataset__in=datasets, dataset__withdrawn_at=None)
-    return {name: Cube.model_validate_json(cube) for name, cube in rows.values_list("dataset_id", "cube").iterator()}
+def _current() -> QuerySet[Release]:
+    return Release.objects.filter(current=True, dataset__withdrawn_at=None).order_by("dataset_id")
+
+
+def _chosen(entries: Mapping[str, Entry], datasets: Collection[str]) -> Iterator[tuple[Entry, Cube]]:
+    rows = _current().filter(dataset__in=datasets).values_list("dataset_id", "cube")
+    for name, cube in rows.iterator(chunk_size=FEW):
+        yield entries[name], Cube.model_validate_json(cube)
 
 
 def _entry(release: Release, cube: Cube) -> Entry:
@@ -187,14 +197,17 @@ def _renewed(old: Shelf) -> Shelf:
     return Shelf(old.edition, entries, groups)
 
 
-def _read(node: str, known: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[Group, ...]]:
+def _read(node: str, known: Mapping[str, Entry]) -> tuple[dict[str, Entry], tuple[Group, ...]]:
     entries: dict[str, Entry] = {}
-    cubes: dict[str, Cube] = {}
-    rows = Release.objects.filter(current=True, dataset__node=node, dataset__withdrawn_at=None)
-    for release in rows.select_related("dataset").order_by("dataset_id").iterator():
-        cubes[release.dataset_id] = Cube.model_validate_json(release.cube)
-        entry = known.get(release.dataset_id)
-        if entry is None or entry.edition != release.dataset.edition:
-            entry = _entry(release, cubes[release.dataset_id])
-        entries[entry.dataset_id] = entry
-    return entries, tuple(_grouped(entries.values(), cubes))
+
+    def published() -> Iterator[tuple[Entry, Cube]]:
+        for release in _current().filter(dataset__node=node).select_related("dataset").iterator(chunk_size=FEW):
+            cube = Cube.model_validate_json(release.cube)
+            entry = known.get(release.dataset_id)
+            if entry is None or entry.edition != release.dataset.edition:
+                entry = _entry(release, cube)
+            entries[entry.dataset_id] = entry
+            yield entry, cube
+
+    groups = tuple(_grouped(published()))
+    return entries, groups

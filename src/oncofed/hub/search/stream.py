@@ -8,21 +8,24 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
-from oncofed.contracts.outcome import Outcome
+from oncofed.contracts.outcome import NodeState, Outcome
 from oncofed.hub.exchange import wakeups
 from oncofed.hub.exchange.actions import expire
 from oncofed.hub.search import queries
 from oncofed.hub.search.actions import topic
-from oncofed.hub.search.models import Ask
+from oncofed.hub.search.models import Ask, AskedNode
+
+T = TypeVar("T")
 
 READERS = 4
 COALESCE_SECONDS = 0.06
-"""Nodes answer almost together: what comes within this time is told at once."""
+"""Nodes answer almost together: what comes within this time is told at once; the complete outcome waits for nothing."""
 ALIVE_SECONDS = 10.0
 """An empty line at least this often keeps proxies from cutting a quiet stream."""
 LATE_SECONDS = 3.0
@@ -43,31 +46,60 @@ def read(identifier: uuid.UUID) -> Outcome | None:
     return found
 
 
-def _read_in_thread(identifier: uuid.UUID) -> Outcome | None:
-    try:
-        return read(identifier)
-    except Exception:
-        connection.close()  # a connection that failed once is not used again
-        raise
+def settled(identifier: uuid.UUID) -> bool:
+    """Whether no node is waited for any more: one cheap look, where ``read`` computes the whole outcome."""
+    return not AskedNode.objects.filter(ask=identifier, state=NodeState.WAITING.value).exists()
+
+
+async def _in_thread(look: Callable[[uuid.UUID], T], identifier: uuid.UUID) -> T:
+    def safely() -> T:
+        try:
+            return look(identifier)
+        except DatabaseError:
+            connection.close()  # a connection that failed once is not used again
+            raise
+
+    return await asyncio.get_running_loop().run_in_executor(_readers, safely)
+
+
+_following: set[object] = set()
+
+
+def _pause() -> float:
+    """How long to gather answers: longer the more people follow, so that telling them leaves time for taking in."""
+    return COALESCE_SECONDS * max(1.0, len(_following) / READERS)
 
 
 async def outcomes(identifier: uuid.UUID, seen: int = -1) -> AsyncGenerator[Outcome | None, None]:
     """Each new state of the outcome after version ``seen``, the complete one last; None while nothing changes."""
-    loop = asyncio.get_running_loop()
-    with wakeups.bell(topic(identifier)) as bell:
-        while True:
-            found = await loop.run_in_executor(_readers, _read_in_thread, identifier)
-            if found is None:
-                return
-            if found.version != seen or found.complete:
-                seen = found.version
-                yield found
-            if found.complete:
-                return
-            if await bell.wait(ALIVE_SECONDS):
-                await asyncio.sleep(COALESCE_SECONDS)
-            else:
-                yield None
+    me = object()
+    _following.add(me)
+    try:
+        with wakeups.bell(topic(identifier)) as bell:
+            while True:
+                found = await _in_thread(read, identifier)
+                if found is None:
+                    return
+                if found.version != seen or found.complete:
+                    seen = found.version
+                    yield found
+                if found.complete:
+                    return
+                if not await _changed(bell, identifier):
+                    yield None
+    finally:
+        _following.discard(me)
+
+
+async def _changed(bell: wakeups.Bell, identifier: uuid.UUID) -> bool:
+    """Wait for a change, then for what comes soon after it; False if nothing happened for a while."""
+    if not await bell.wait(ALIVE_SECONDS):
+        return False
+    clock = asyncio.get_running_loop().time
+    until = clock() + _pause()
+    while clock() < until and not await _in_thread(settled, identifier):
+        await bell.wait(until - clock())
+    return True
 
 
 async def lines(identifier: uuid.UUID, seen: int = -1) -> AsyncIterator[bytes]:
@@ -86,6 +118,6 @@ async def next_outcome(identifier: uuid.UUID, seen: int, seconds: float) -> Asyn
                 if found is not None:
                     break
     if found is None:
-        found = await asyncio.get_running_loop().run_in_executor(_readers, _read_in_thread, identifier)
+        found = await _in_thread(read, identifier)
     if found is not None:
         yield found.model_dump_json().encode()
