@@ -92,6 +92,23 @@ _SEQUENCES: tuple[tuple[str, str], ...] = (
 )
 """MR sequence by the first pattern that the series description contains, in lower case."""
 
+_TRACERS: tuple[tuple[str, str], ...] = (
+    ("fdg", r"fdg|flu(or)?o?deoxyglucose"),
+    ("psma", r"psma|piflufolastat"),
+    ("dota", r"dota(tate|toc|noc)|octreot"),
+    ("flt", r"\bflt\b|fluorothymidine"),
+    ("fmiso", r"f-?miso|misonidazole"),
+    ("naf", r"\bnaf\b|sodium fluoride"),
+    ("choline", r"choline"),
+    ("fes", r"\bfes\b|fluoroestradiol"),
+    ("fluciclovine", r"fluciclovine"),
+    ("fapi", r"fapi"),
+    ("fet", r"\bfet\b|fluoroethyl"),
+    ("tc99m", r"tc.?99m|99m.?tc|technetium"),
+    ("iodine", r"\bi.?1(23|24|31)\b|iodide"),
+)
+"""Radiotracer by the first pattern that its name contains, in lower case, where the vocabulary has no such spelling."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -232,8 +249,11 @@ def _age(dataset: Dataset) -> float | None:
 
 def sequence_type(described: str) -> str | None:
     """MR sequence that a series description (lower case) names, by the first rule that fits."""
-    spaced = described.replace("_", " ")
-    return next((code for code, pattern in _SEQUENCES if re.search(pattern, spaced)), None)
+    return _first(_SEQUENCES, described.replace("_", " "))
+
+
+def _first(patterns: tuple[tuple[str, str], ...], text: str) -> str | None:
+    return next((code for code, pattern in patterns if re.search(pattern, text)), None)
 
 
 def _contrast(dataset: Dataset, described: str) -> str | None:
@@ -251,7 +271,7 @@ def _tracer(dataset: Dataset) -> str | None:
         names = [_text(item, "Radiopharmaceutical")]
         names += [_text(code, "CodeMeaning") for code in item.get("RadiopharmaceuticalCodeSequence") or ()]
         for name in names:
-            if code := normalise("tracer", name):
+            if code := normalise("tracer", name) or _first(_TRACERS, name.lower()):
                 return code
     return None
 
