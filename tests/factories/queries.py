@@ -10,7 +10,7 @@ from functools import cache
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from oncofed.contracts.canonical import cost
+from oncofed.contracts.canonical import cost, criteria_asked
 from oncofed.contracts.criteria import CRITERIA, GROUP_LEVELS, MISSING
 from oncofed.contracts.errors import QueryError
 from oncofed.contracts.query import MAX_CRITERIA, MAX_VALUES, Criterion, Group, Part, Query
@@ -81,14 +81,13 @@ def groups(draw: st.DrawFn, same: str | None = None) -> Group:
     )
 
 
-def _count(parts: Sequence[Part]) -> list[Criterion]:
-    return [c for part in parts for c in ([part] if isinstance(part, Criterion) else _count(part.all))]
-
-
 def within_limits(query: Query) -> bool:
     """The query has no more criteria and values than is allowed."""
-    named = [criterion for criterion in _count(query.all) if criterion.criterion != "species"]
-    return len(named) <= MAX_CRITERIA and sum(map(cost, named)) <= MAX_VALUES
+    return criteria_asked(query.all) <= MAX_CRITERIA and sum(map(cost, _criteria(query.all))) <= MAX_VALUES
+
+
+def _criteria(parts: Sequence[Part]) -> list[Criterion]:
+    return [c for part in parts for c in ([part] if isinstance(part, Criterion) else _criteria(part.all))]
 
 
 @st.composite

@@ -44,22 +44,36 @@ def check(query: Query) -> None:
     criteria = list(_criteria(query.all))
     for criterion in criteria:
         _check_values(criterion)
-    counted = [criterion for criterion in criteria if criterion.criterion != "species"]
-    if len(counted) > MAX_CRITERIA:
-        raise QueryError("query-too-large", f"{len(counted)} criteria are more than {MAX_CRITERIA}")
-    if (values := sum(map(cost, counted))) > MAX_VALUES:
+    if (asked := criteria_asked(query.all)) > MAX_CRITERIA:
+        raise QueryError("query-too-large", f"{asked} criteria are more than {MAX_CRITERIA}")
+    if (values := sum(map(cost, criteria))) > MAX_VALUES:
         raise QueryError("query-too-large", f"{values} values are more than {MAX_VALUES}")
     for part in query.all:
         if isinstance(part, Group):
             _check_group(part)
 
 
+def criteria_asked(parts: Sequence[Part]) -> int:
+    """How many criteria ``parts`` count for: all but species; on one series those of one name count once."""
+    here = [part.criterion for part in parts if isinstance(part, Criterion) and part.criterion != "species"]
+    within = (part for part in parts if isinstance(part, Group))
+    return len(here) + sum(
+        len({*map(_name_of, group.all)}) if group.same == "series" else criteria_asked(group.all) for group in within
+    )
+
+
+def _name_of(part: Part) -> str:
+    return part.criterion if isinstance(part, Criterion) else part.same
+
+
 def cost(criterion: Criterion) -> int:
-    """How many values a criterion counts for: those it names or, in a flat vocabulary, those it leaves out plus one.
+    """How many values a criterion counts for: those it names or, in a flat vocabulary, those it leaves out, plus one.
 
     Taking the complement leaves the cost as it is, so the canonical form of a query within the limits is within them.
     """
     values = len({value for value in criterion.values if value != MISSING})
+    if criterion.criterion == "species":
+        return 0
     if CRITERIA[criterion.criterion].hierarchical:
         return values
     return min(values, len(domain(criterion.criterion)) - values) + 1

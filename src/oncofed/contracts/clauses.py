@@ -95,18 +95,23 @@ def one_row(name: str, criteria: Sequence[Criterion], *, keep_full: bool) -> lis
         raise contradiction(name)
     if values == domain_values and missing:
         return [full(name)] if keep_full else []
-    rest = domain_values - values
-    narrow, wide = written(name, values, missing=missing), closure(name, values)
-    if closure(name, rest) == rest:
-        others = cover(name, rest)
-        if wide != values or (CRITERIA[name].hierarchical and 0 < len(others) < len(cover(name, values))):
-            return [written(name, rest, negated=True, missing=missing)]
-    if wide == values:
-        return [narrow]
-    return [
-        written(name, wide, missing=missing),
-        written(name, wide - values, negated=True, missing=missing),
-    ]
+    if not values or not CRITERIA[name].hierarchical:
+        return [written(name, values, missing=missing)]
+    return _shortest(name, values, missing=missing)
+
+
+def _shortest(name: str, values: frozenset[str], *, missing: bool) -> list[Criterion]:
+    """The form of ``values`` in a hierarchy that names the fewest codes: positive, negated, or one of each.
+
+    Which it is depends on ``values`` alone, and it never names more than the criteria it was made from.
+    """
+    rest, wide = everything(name) - values, closure(name, values)
+    forms = [[written(name, wide, missing=missing)]]
+    if wide != values:
+        forms = [[*forms[0], written(name, wide - values, negated=True, missing=missing)]]
+    if rest and closure(name, rest) == rest:
+        forms.append([written(name, rest, negated=True, missing=missing)])
+    return min(forms, key=lambda form: sum(len(criterion.values) for criterion in form))
 
 
 def several(name: str, criteria: Sequence[Criterion], *, keep_full: bool) -> list[Criterion]:

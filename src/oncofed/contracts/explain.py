@@ -105,7 +105,7 @@ def _positive(definition: CriterionDefinition, values: Sequence[str]) -> str:
         phrase = f"with a series of {_name(definition)} {said}"
     else:
         phrase = f"with {_name(definition)} {said}"
-    return f"{phrase}, or no recorded {_name(definition)}" if len(known) < len(values) else phrase
+    return f"{phrase} (or with no recorded {_name(definition)})" if len(known) < len(values) else phrase
 
 
 def _group_phrase(group: Group) -> str:

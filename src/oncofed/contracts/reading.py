@@ -102,8 +102,6 @@ def recorded(definition: CriterionDefinition) -> tuple[str, ...]:
 
 
 def _band_note(definition: CriterionDefinition, text: str, cells: tuple[str, ...]) -> tuple[str, ...]:
-    if cells == (text.strip(),):
-        return ()
     read_as = f"the band {cells[0]}" if len(cells) == 1 else f"the bands {cells[0]} … {cells[-1]}"
     return (f"{definition.text} {text} was read as {read_as}",)
 

@@ -11,7 +11,7 @@ from oncofed.contracts.clauses import everything
 from oncofed.contracts.criteria import CRITERIA, GROUP_LEVELS, MISSING
 from oncofed.contracts.errors import QueryError
 from oncofed.contracts.query import MAX_CRITERIA, MAX_VALUES, Criterion, Group, Part, Query, parse
-from oncofed.contracts.vocabulary import domain, expand
+from oncofed.contracts.vocabulary import cells, domain, expand
 from tests.factories.patients import matches, patients
 from tests.factories.queries import canonical_queries, is_satisfiable, queries, within_limits
 
@@ -204,6 +204,7 @@ BASELINE_LUNG_CT = f"same study (timepoint = baseline and {LUNG_CT})"
 LATER_CT = "same study (not timepoint = baseline and modality = CT)"
 CHEST = "same series (body part = chest and modality in (CT, MR))"
 NEITHER = "same series (contrast = none and not body part in (lung, liver))"
+CHEST_BUT_LUNG = "same series (body part in (chest, pelvis) and not body part = lung)"
 ABDOMEN_BUT_LIVER = "same series (body part = abdomen and not body part = liver)"
 
 SAME = [
@@ -239,6 +240,8 @@ SAME = [
     (f"same study (modality = CT and timepoint is recorded) and {LATER_CT}", LATER_CT),
     ("same series (contrast = none and not body part = liver and not body part = lung)", NEITHER),
     ("same series (not body part in (chest, liver) and body part in (chest, abdomen))", ABDOMEN_BUT_LIVER),
+    ("same series (body part = any and body part in (chest, pelvis) and not body part = lung)", CHEST_BUT_LUNG),
+    (f"same series (body part = abdomen) and {CHEST_BUT_LUNG}", f"{CHEST_BUT_LUNG} and body part = abdomen"),
     ("species in (human, mouse) and not species = mouse", ""),
     ("species = human", ""),
     ("psa is recorded and psa = any", "psa is recorded"),
@@ -324,8 +327,19 @@ def test_twelve_criteria_are_allowed_and_species_is_not_counted() -> None:
     twelve = tuple(one(name, domain(name)[0]) for name in names)
     assert len(only(HUMAN, *twelve).canonical().all) == MAX_CRITERIA + 1
     with pytest.raises(QueryError, match="13 criteria are more than 12") as caught:
-        only(*twelve, series(one("modality", "MR"))).canonical()
+        only(*twelve, series(one("modality", "MR"), one("modality", "CT", "MR"))).canonical()
     assert caught.value.code == "query-too-large"
+
+
+def test_what_is_left_of_a_hierarchy_is_written_in_the_fewest_codes() -> None:
+    """Of what is left in and what is left out on one series, the shorter stands in the canonical form."""
+    assert parse(CHEST_BUT_LUNG).query.text() == CHEST_BUT_LUNG.replace("lung", "LUNG").replace(
+        "chest", "CHEST"
+    ).replace("pelvis", "PELVIS")
+    all_but_chest = ", ".join(cell for cell in cells("body_part")[:-1] if cell != "CHEST")
+    assert parse(f"same series (not body part in ({all_but_chest}))").query.text() == "body part = CHEST"
+    short = "same series (not body part = CHEST and contrast = none)"
+    assert parse(f"same series (body part in ({all_but_chest}) and contrast = none)").query.text() == short
 
 
 def test_two_hundred_values_are_allowed() -> None:
