@@ -64,11 +64,11 @@ def test_the_command_prints_the_answer_as_json(federation: Federation) -> None:
     environment = {"ONCOFED_HUB": federation.hub.url, "ONCOFED_TOKEN": federation.ada.token}
     printed = json.loads(command("search", QUESTION, "--json", environment=environment))
     assert printed["complete"]
-    assert {node["node"] for node in printed["nodes"]} == {"alpha", "beta"}
+    assert {"alpha", "beta"} <= {node["node"] for node in printed["nodes"]}
 
 
 def test_everything_that_left_the_node_stands_in_its_outbox(federation: Federation) -> None:
     federation.count(QUESTION)
-    sent = json.loads(federation.alpha.command("outbox", "list", "--json"))
+    sent = json.loads(federation.alpha.command("outbox", "list", "--limit", "5000", "--json"))
     assert {"enrol", "session", "publish", "results"} <= {message["kind"] for message in sent}
     federation.alpha.command("outbox", "check")
