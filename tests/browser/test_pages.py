@@ -29,6 +29,7 @@ PUBLIC = (
     "/about/numbers/",
     "/about/accessibility/",
     "/about/privacy/",
+    "/about/programs/",
     "/accounts/login/?reason=live-count",
     "/accounts/password/reset/",
     "/no/such/page",

@@ -92,9 +92,11 @@ def test_sums_of_bands_claim_no_more_than_is_known(anyone: Client, north: Node) 
     assert "≥ 20,000" in page  # 2 × 10,000 images, at least
 
 
-@pytest.mark.parametrize("page", ["about/", "about/numbers/", "about/accessibility/", "about/privacy/"])
+@pytest.mark.parametrize(
+    "page", ["about/", "about/numbers/", "about/accessibility/", "about/privacy/", "about/programs/"]
+)
 def test_pages_about_the_hub(anyone: Client, page: str) -> None:
-    assert anyone.get(f"/{page}").status_code == 200
+    assert anyone.get(f"/about/{page}").status_code == 200
 
 
 def test_an_operators_theme_is_linked_and_served(anyone: Client) -> None:
@@ -522,7 +524,7 @@ def test_a_withdrawn_dataset_says_so(anyone: Client, north: Node) -> None:
 
     publish(node=north, publication=publication(release("open-mr", is_open=True)), by="node:north")
     response = anyone.get("/datasets/lung-ct/")
-    assert response.status_code == 404
+    assert response.status_code == 410
     assert "dataset-withdrawn" in text_of(response)
     assert "dataset-unknown" in text_of(anyone.get("/datasets/never-there/"))
 

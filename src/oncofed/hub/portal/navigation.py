@@ -43,7 +43,7 @@ def navigation(request: HttpRequest | None) -> Navigation:
             Link(_("How to read the numbers"), reverse("portal:numbers")),
             Link(_("Accessibility"), reverse("portal:accessibility")),
             Link(_("Privacy"), reverse("portal:privacy")),
-            Link(_("API"), "/api/v1/docs"),
+            Link(_("For programs"), reverse("portal:programs")),
         ),
     )
 

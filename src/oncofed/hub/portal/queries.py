@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from oncofed.contracts.catalogue import Cube, Marginal
 from oncofed.contracts.criteria import CRITERIA, MISSING
 from oncofed.contracts.outcome import Estimate, ValueEstimate
 from oncofed.disclosure.display import Part, estimate
+from oncofed.hub.api import api
 from oncofed.hub.catalogue.models import Release
 from oncofed.hub.catalogue.shelf import shelf
 from oncofed.hub.exchange.models import Node
@@ -48,6 +50,26 @@ def hospitals() -> list[Hospital]:
         )
         for node in Node.objects.order_by("title")
     ]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One address of the HTTP API."""
+
+    method: str
+    path: str
+    summary: str
+
+
+@cache
+def endpoints() -> tuple[Endpoint, ...]:
+    """The HTTP API as its own description lists it."""
+    paths: dict[str, dict[str, dict[str, str]]] = api.get_openapi_schema()["paths"]
+    return tuple(
+        Endpoint(method.upper(), path, operation.get("description") or operation.get("summary", ""))
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    )
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ urlpatterns = [
     path("account/tokens/<int:number>/revoke/", views.revoke_token, name="revoke_token"),
     path("about/", views.about, name="about"),
     path("about/numbers/", views.numbers, name="numbers"),
+    path("about/programs/", views.programs, name="programs"),
     path("about/accessibility/", views.accessibility, name="accessibility"),
     path("about/privacy/", views.privacy, name="privacy"),
 ]

@@ -5,7 +5,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from oncofed.contracts.errors import CODES, OncofedError, Refused
+from oncofed.contracts.errors import CODES, OncofedError
+from oncofed.hub.api import http_status
 from oncofed.hub.portal.navigation import Link
 
 
@@ -57,9 +58,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def refused(request: HttpRequest, error: OncofedError) -> HttpResponse:
     """The page of an error of ours: its own words, code and next step."""
     entry = CODES[error.code]
-    status = 403 if isinstance(error, Refused) else 404 if error.code.endswith(("-unknown", "-withdrawn")) else 400
     heading = entry.title[:1].upper() + entry.title[1:]
-    return _page(request, status, heading, entry.next_step, code=error.code, detail=error.detail)
+    return _page(request, http_status(error), heading, entry.next_step, code=error.code, detail=error.detail)
 
 
 def _page(

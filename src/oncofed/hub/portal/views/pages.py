@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from oncofed.hub.catalogue import queries as catalogue
 from oncofed.hub.portal import queries
-from oncofed.hub.portal.examples import QUESTIONS
+from oncofed.hub.portal.examples import QUESTIONS, command, curl, python
 from oncofed.hub.portal.navigation import THEME_FILE
 
 
@@ -28,6 +28,17 @@ def about(request: HttpRequest) -> HttpResponse:
 def numbers(request: HttpRequest) -> HttpResponse:
     """How to read a protected number."""
     return render(request, "portal/numbers.html")
+
+
+@require_safe
+def programs(request: HttpRequest) -> HttpResponse:
+    """How a program asks: the package, the command line, and every address of the HTTP API."""
+    url, (_words, text) = settings.CONFIGURATION.public_url, QUESTIONS[0]
+    context = {
+        "endpoints": queries.endpoints(),
+        "code": {"python": python(url, text, "modality"), "curl": curl(url, text), "command": command(text)},
+    }
+    return render(request, "portal/programs.html", context)
 
 
 @require_safe
