@@ -69,7 +69,7 @@ def dataset_list(filters: Filters = Filters(), *, offset: int = 0, limit: int = 
     """The datasets that pass ``filters``, by title, with facets. Each facet counts without its own choice."""
     snapshot, nodes = shelf(), {node.node_id: node for node in Node.objects.all()}
     words = filters.search.casefold().split()
-    counts: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    seen: dict[str, list[str]] = {kind: [] for kind in KINDS}
     found: list[Entry] = []
     for entry, values in _with_values(snapshot, nodes):
         if not all(word in entry.searchable for word in words):
@@ -79,7 +79,7 @@ def dataset_list(filters: Filters = Filters(), *, offset: int = 0, limit: int = 
             found.append(entry)
         if len(failing) <= 1:
             for kind in failing or KINDS:
-                counts[kind].update(values[kind])
+                seen[kind] += values[kind]
     items = tuple(_listed(entry, nodes) for entry in found[offset : offset + limit])
     return Page(
         len(found),
