@@ -69,12 +69,13 @@ def dataset_list(filters: Filters = Filters(), *, offset: int = 0, limit: int = 
     """The datasets that pass ``filters``, by title, with facets. Each facet counts without its own choice."""
     snapshot, nodes = shelf(), {node.node_id: node for node in Node.objects.all()}
     words = filters.search.casefold().split()
+    chosen = [(kind, wanted) for kind, wanted in filters.chosen.items() if wanted]
     seen: dict[str, list[str]] = {kind: [] for kind in KINDS}
     found: list[Entry] = []
     for entry, values in _with_values(snapshot, nodes):
         if not all(word in entry.searchable for word in words):
             continue
-        failing = [kind for kind, wanted in filters.chosen.items() if wanted and wanted.isdisjoint(values[kind])]
+        failing = [kind for kind, wanted in chosen if wanted.isdisjoint(values[kind])]
         if not failing:
             found.append(entry)
         if len(failing) <= 1:
@@ -84,7 +85,7 @@ def dataset_list(filters: Filters = Filters(), *, offset: int = 0, limit: int = 
     return Page(
         len(found),
         items,
-        {kind: _facet(kind, counts[kind], filters, nodes) for kind in KINDS},
+        {kind: _facet(kind, Counter(seen[kind]), filters, nodes) for kind in KINDS},
     )
 
 
