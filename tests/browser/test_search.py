@@ -108,6 +108,17 @@ def test_a_group_on_one_series_is_built(screen: Screen) -> None:
     expect(page.locator(".question .chips")).to_contain_text("On one series")
 
 
+def test_a_question_is_asked_of_chosen_datasets_only(screen: Screen) -> None:
+    page = screen.open("/datasets/idc-acrin-6698/")
+    page.get_by_role("link", name="Find a cohort in it").click()
+    expect(page.get_by_label("Only in these datasets")).to_contain_text("ACRIN-6698")
+    expect(page.locator(".published .big-number")).to_have_text("385")
+    page.locator("#v-modality-mr").click()
+    expect(page).to_have_url(re.compile("dataset=idc-acrin-6698"))
+    page.get_by_role("link", name=re.compile("Leave out ACRIN-6698")).click()
+    expect(page.get_by_label("Only in these datasets")).to_have_count(0)
+
+
 def test_beyond_the_published_pairs_the_page_says_so_and_offers_the_live_count(screen: Screen) -> None:
     page = screen.open(f"/search/?q={quote(BEYOND_THE_CUBE)}")
     expect(page.locator(".published")).to_contain_text("No count is published for this question")

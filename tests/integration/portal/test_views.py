@@ -92,9 +92,7 @@ def test_sums_of_bands_claim_no_more_than_is_known(anyone: Client, north: Node) 
     assert "≥ 20,000" in page  # 2 × 10,000 images, at least
 
 
-@pytest.mark.parametrize(
-    "page", ["about/", "about/numbers/", "about/accessibility/", "about/privacy/", "about/programs/"]
-)
+@pytest.mark.parametrize("page", ["", "numbers/", "accessibility/", "privacy/", "programs/"])
 def test_pages_about_the_hub(anyone: Client, page: str) -> None:
     assert anyone.get(f"/about/{page}").status_code == 200
 
@@ -242,6 +240,41 @@ def test_a_change_that_cannot_be_made_says_why(anyone: Client, north: Node, chan
     response = anyone.get("/search/change/", {"q": "modality = MR", **change})
     assert response.status_code == 200
     assert 'id="q-error"' in text_of(response)
+
+
+# ---- in chosen datasets ----------------------------------------------------------------------------------------------
+
+
+def test_a_question_may_be_asked_of_chosen_datasets(researcher: Client, north: Node) -> None:
+    page = text_of(researcher.get("/search/", {"q": "modality = MR", "dataset": ["lung-ct"]}))
+    assert "Only in" in page
+    assert "Lung CT" in page
+    assert "Leave out Lung CT" in page
+    assert 'name="dataset" value="lung-ct"' in page
+    assert "--dataset lung-ct" in page
+    after = step(researcher, "modality = MR", dataset="lung-ct", do="add", criterion="sex", value="female")
+    assert after["dataset"] == ["lung-ct"]
+
+
+def test_only_the_chosen_datasets_are_asked(researcher: Client, north: Node) -> None:
+    response = ask(researcher, "modality = MR", dataset="open-mr")
+    assert "dataset=open-mr" in response["Location"]
+    page = text_of(researcher.get(response["Location"]))
+    assert "Exact: only open data was counted." in page
+    assert "1 dataset was asked" in page
+
+
+def test_a_dataset_that_is_not_published_is_told(anyone: Client, north: Node) -> None:
+    response = anyone.get("/search/", {"dataset": "never-there"})
+    assert response.status_code == 404
+    assert "dataset-unknown" in text_of(response)
+    assert anyone.get("/search/values/sex/", {"dataset": "never-there"}).status_code == 404
+
+
+def test_what_was_found_in_the_catalogue_is_searched_in(anyone: Client, north: Node) -> None:
+    page = text_of(anyone.get("/datasets/", {"search": "lung"}))
+    assert 'href="/search/?dataset=lung-ct"' in page
+    assert 'href="/search/?dataset=lung-ct"' in text_of(anyone.get("/datasets/lung-ct/"))
 
 
 # ---- values ---------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ class Tally:
     done: int
     all: int
     top: int
+    datasets: int
 
 
 def shown(outcome: Outcome) -> dict[str, object]:
@@ -23,7 +24,12 @@ def shown(outcome: Outcome) -> dict[str, object]:
     answered = [node for node in outcome.nodes if node.state is NodeState.ANSWERED]
     others = [node for node in outcome.nodes if node.state is not NodeState.ANSWERED]
     waiting = sum(node.state is NodeState.WAITING for node in others)
-    tally = Tally(len(outcome.nodes) - waiting, len(outcome.nodes), max(map(_reach, answered), default=1) or 1)
+    tally = Tally(
+        done=len(outcome.nodes) - waiting,
+        all=len(outcome.nodes),
+        top=max(map(_reach, answered), default=1) or 1,
+        datasets=sum(node.datasets for node in outcome.nodes),
+    )
     return {
         "outcome": outcome,
         "answered": sorted(answered, key=lambda node: (node.estimate is None, -_reach(node), node.title)),

@@ -1,6 +1,6 @@
 """What the search page shows of a query: chips, facets with counts before the click, values to choose. Pure.
 
-Links carry the whole state: the canonical query text ``q`` and the one before it, ``was``, for undo.
+Links carry the whole state (``State``) and, where something changed, the text before it (``was``), for undo.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,6 +51,37 @@ BANDS_SHOWN = 20
 
 
 @dataclass(frozen=True)
+class State:
+    """What the address of the search page says: the query text, and the datasets it is asked of (none: of all)."""
+
+    text: str
+    datasets: tuple[str, ...] = ()
+
+    def search(self, **more: str) -> str:
+        """Address of the search page; ``was``: the text before, for undo; ``ask``: the answer to show."""
+        return self._address("portal:search", **more)
+
+    def change(self, do: str, **more: object) -> str:
+        """Address of one step from the query."""
+        return self._address("portal:change", do=do, **more)
+
+    def values(self, criterion: str) -> str:
+        """Address of all values of a criterion."""
+        return self._address("portal:values", criterion)
+
+    def _address(self, name: str, *place: str, **more: object) -> str:
+        parameters = {"q": self.text, "dataset": self.datasets, **more}
+        filled = {key: value for key, value in parameters.items() if value not in ("", ())}
+        query = urlencode(filled, doseq=True)
+        return f"{_path(name, *place)}?{query}" if query else _path(name, *place)
+
+
+@cache
+def _path(name: str, *place: str) -> str:
+    return reverse(name, args=place)
+
+
+@dataclass(frozen=True)
 class Chip:
     """One part of the query with the links that change it."""
 
@@ -65,11 +96,11 @@ class Chip:
 
 @dataclass(frozen=True)
 class Row:
-    """One value to choose, beside the query ``text``. ``estimate`` is None where only a live count can tell."""
+    """One value to choose, beside the query of ``state``. ``estimate`` is None where only a live count can tell."""
 
     criterion: str
     value: str
-    text: str
+    state: State
     chosen: bool
     estimate: Estimate | None = None
     hint: str = ""
@@ -82,7 +113,7 @@ class Row:
     @property
     def url(self) -> str:
         """Where the query has the value, or no longer has it where it is chosen."""
-        return change_url(self.text, "drop" if self.chosen else "add", criterion=self.criterion, value=self.value)
+        return self.state.change("drop" if self.chosen else "add", criterion=self.criterion, value=self.value)
 
 
 @dataclass(frozen=True)
@@ -112,28 +143,12 @@ class Section:
     facets: tuple[FacetView, ...]
 
 
-def search_url(text: str, **more: str) -> str:
-    """Address of the search page for a query text."""
-    parameters = {"q": text, **more}
-    return f"{reverse('portal:search')}?{urlencode({name: value for name, value in parameters.items() if value})}"
-
-
-def change_url(text: str, do: str, **more: object) -> str:
-    """Address of one step from the query."""
-    return f"{_change_path()}?{urlencode({'q': text, 'do': do, **more})}"
-
-
-@cache
-def _change_path() -> str:
-    return reverse("portal:change")
-
-
-def chips(query: Query, text: str) -> tuple[Chip, ...]:
+def chips(query: Query, state: State) -> tuple[Chip, ...]:
     """The parts of a canonical query, in its order."""
-    return tuple(_chip(part, index, text) for index, part in enumerate(query.all))
+    return tuple(_chip(part, index, state) for index, part in enumerate(query.all))
 
 
-def _chip(part: Part, index: int, text: str) -> Chip:
+def _chip(part: Part, index: int, state: State) -> Chip:
     standing = part == Criterion(criterion="species", values=("human",))
     key = CRITERIA[part.criterion].label if isinstance(part, Criterion) else _same(part)
     words = _values(part) if isinstance(part, Criterion) else "; ".join(_inner(inside) for inside in part.all)
@@ -141,8 +156,8 @@ def _chip(part: Part, index: int, text: str) -> Chip:
         key=key,
         words=words,
         negated=part.negated,
-        remove_url=change_url(text, "remove", part=index),
-        invert_url="" if standing else change_url(text, "invert", part=index),
+        remove_url=state.change("remove", part=index),
+        invert_url="" if standing else state.change("invert", part=index),
         standing=standing,
     )
 
@@ -195,19 +210,19 @@ def value_label(criterion: str, value: str) -> str:
     return _("not recorded") if value == MISSING else vocabulary.label(criterion, value)
 
 
-def sections(query: Query, text: str, facets: Facets) -> tuple[Section, ...]:
+def sections(query: Query, state: State, facets: Facets) -> tuple[Section, ...]:
     """All criteria with their values, counts beside those the published cubes can tell."""
     known = {facet.criterion: facet for facet in facets.facets}
     return tuple(
-        Section(str(title), tuple(_facet(name, query, text, known) for name in names)) for title, names in SECTIONS
+        Section(str(title), tuple(_facet(name, query, state, known) for name in names)) for title, names in SECTIONS
     )
 
 
-def _facet(name: str, query: Query, text: str, known: Mapping[str, Facet]) -> FacetView:
+def _facet(name: str, query: Query, state: State, known: Mapping[str, Facet]) -> FacetView:
     definition, facet = CRITERIA[name], known.get(name)
     chosen = chosen_values(query, name)
     available = facet is not None and facet.available
-    rows = _rows(name, text, facet, chosen)
+    rows = _rows(name, state, facet, chosen)
     return FacetView(
         name=name,
         label=definition.label,
@@ -218,7 +233,7 @@ def _facet(name: str, query: Query, text: str, known: Mapping[str, Facet]) -> Fa
         rows=_in_order(rows) if definition.bands else _first(rows, available),
         top=max((row.estimate.value for row in rows if row.estimate), default=0),
         total=len(vocabulary.domain(name)),
-        values_url=f"{reverse('portal:values', args=[name])}?{urlencode({'q': text})}",
+        values_url=state.values(name),
         bands=vocabulary.domain(name) if definition.bands else (),
         unit=definition.bands.unit if definition.bands and definition.bands.unit != "a" else "",
         type_ahead=not definition.bands and len(vocabulary.domain(name)) > TYPE_AHEAD_ABOVE,
@@ -235,12 +250,12 @@ def chosen_values(query: Query, criterion: str) -> frozenset[str]:
     )
 
 
-def _rows(name: str, text: str, facet: Facet | None, chosen: frozenset[str]) -> list[Row]:
+def _rows(name: str, state: State, facet: Facet | None, chosen: frozenset[str]) -> list[Row]:
     estimates: dict[str, Estimate | None] = dict.fromkeys(vocabulary.cells(name))
     if facet is not None and facet.available:
         estimates |= {value.value: value.estimate for value in facet.values}
     extra = {value: None for value in sorted(chosen) if value not in estimates}
-    return [Row(name, value, text, value in chosen, estimate) for value, estimate in (extra | estimates).items()]
+    return [Row(name, value, state, value in chosen, estimate) for value, estimate in (extra | estimates).items()]
 
 
 def _first(rows: list[Row], ranked: bool) -> tuple[Row, ...]:
@@ -260,14 +275,14 @@ def _in_order(rows: list[Row]) -> tuple[Row, ...]:
     return tuple(rows) if len(rows) <= BANDS_SHOWN else ()
 
 
-def matches(criterion: str, typed: str, text: str, chosen: frozenset[str], limit: int | None = MATCHES) -> list[Row]:
+def matches(criterion: str, typed: str, state: State, chosen: frozenset[str], limit: int | None = MATCHES) -> list[Row]:
     """Values whose code, label or synonym holds what was typed; those that begin with it first."""
     needle = vocabulary.folded(typed)
     found: list[tuple[tuple[int, int], Row]] = []
     for order, value in enumerate(vocabulary.domain(criterion)):
         place, hint = _found(criterion, value, needle)
         if place is not None:
-            found.append(((place, order), Row(criterion, value, text, value in chosen, hint=hint)))
+            found.append(((place, order), Row(criterion, value, state, value in chosen, hint=hint)))
     found.sort(key=lambda pair: pair[0])
     return [item for _place, item in found[:limit]]
 
@@ -295,7 +310,7 @@ class Branch:
     below: tuple["Branch", ...] = ()
 
 
-def tree(criterion: str, text: str, chosen: frozenset[str], estimates: Mapping[str, Estimate]) -> tuple[Branch, ...]:
+def tree(criterion: str, state: State, chosen: frozenset[str], estimates: Mapping[str, Estimate]) -> tuple[Branch, ...]:
     """All values of a criterion as they stand below each other."""
     name = CRITERIA[criterion].values
     parents = {code: "" for code in vocabulary.domain(criterion)}
@@ -307,11 +322,11 @@ def tree(criterion: str, text: str, chosen: frozenset[str], estimates: Mapping[s
 
     def grow(parent: str) -> tuple[Branch, ...]:
         return tuple(
-            Branch(Row(criterion, code, text, code in chosen, estimates.get(code)), grow(code))
+            Branch(Row(criterion, code, state, code in chosen, estimates.get(code)), grow(code))
             for code in children.get(parent, ())
         )
 
-    missing = Row(criterion, MISSING, text, MISSING in chosen, estimates.get(MISSING))
+    missing = Row(criterion, MISSING, state, MISSING in chosen, estimates.get(MISSING))
     return (*grow(""), Branch(missing))
 
 

@@ -1,5 +1,9 @@
 """Questions to begin with, and the same question for a program."""
 
+import json
+import shlex
+from collections.abc import Sequence
+
 from django.utils.translation import gettext_lazy as _
 
 QUESTIONS = (
@@ -13,32 +17,30 @@ QUESTIONS = (
 """A researcher's words, and the query text."""
 
 
-def python(url: str, text: str, by: str = "") -> str:
+def python(url: str, text: str, by: str = "", datasets: Sequence[str] = ()) -> str:
     """Python that asks the same question."""
-    arguments = f'"""{text}"""' if "\n" in text else _quoted(text)
-    breakdown = f', by="{by}"' if by else ""
+    arguments = [repr(text)]
+    arguments += [f"by={by!r}"] if by else []
+    arguments += [f"datasets={list(datasets)!r}"] if datasets else []
     return (
-        f'import oncofed\n\nhub = oncofed.connect("{url}")\nanswer = hub.count({arguments}{breakdown})\nprint(answer)'
+        f"import oncofed\n\nhub = oncofed.connect({url!r})\nanswer = hub.count({', '.join(arguments)})\nprint(answer)"
     )
 
 
-def curl(url: str, text: str, by: str = "") -> str:
+def curl(url: str, text: str, by: str = "", datasets: Sequence[str] = ()) -> str:
     """A shell command that asks the same question; the token comes from the environment."""
-    breakdown = f', "by": "{by}"' if by else ""
-    body = f'{{"text": {_quoted(text)}{breakdown}}}'.replace("'", "'\\''")
+    body: dict[str, object] = {"text": text}
+    body |= {"by": by} if by else {}
+    body |= {"datasets": list(datasets)} if datasets else {}
     return (
         f"curl -X POST {url}/api/v1/counts \\\n"
         '  -H "Authorization: Bearer $ONCOFED_TOKEN" \\\n'
         "  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{body}'"
+        f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
     )
 
 
-def command(text: str, by: str = "") -> str:
+def command(text: str, by: str = "", datasets: Sequence[str] = ()) -> str:
     """The same on the command line."""
-    quoted = "'" + text.replace("'", "'\\''") + "'"
-    return f"oncofed search {quoted}" + (f" --by {by}" if by else "")
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    words = ["oncofed", "search", text, *(["--by", by] if by else [])]
+    return shlex.join([*words, *(word for name in datasets for word in ("--dataset", name))])

@@ -9,6 +9,7 @@ from oncofed.contracts.criteria import CRITERIA, MISSING
 from oncofed.contracts.outcome import Estimate, Facet, Facets, ValueEstimate
 from oncofed.contracts.query import Query, parse
 from oncofed.hub.portal import cohort
+from oncofed.hub.portal.cohort import State
 
 
 def query(text: str) -> Query:
@@ -34,13 +35,22 @@ def facets(**values: dict[str, int]) -> Facets:
 
 
 def facet(text: str, name: str, told: Facets) -> cohort.FacetView:
-    found = [one for part in cohort.sections(query(text), text, told) for one in part.facets if one.name == name]
+    found = [one for part in cohort.sections(query(text), State(text), told) for one in part.facets if one.name == name]
     assert len(found) == 1
     return found[0]
 
 
 def chip(text: str, key: str) -> cohort.Chip:
-    return next(one for one in cohort.chips(query(text), text) if one.key == key)
+    return next(one for one in cohort.chips(query(text), State(text)) if one.key == key)
+
+
+def test_every_link_carries_text_and_datasets() -> None:
+    state = State("modality = MR", ("one", "two"))
+    for address in (state.search(), state.change("add", criterion="sex"), state.values("sex")):
+        given = parse_qs(urlsplit(address).query)
+        assert given["q"] == ["modality = MR"]
+        assert given["dataset"] == ["one", "two"]
+    assert State("").search() == "/search/"
 
 
 def test_every_criterion_stands_in_one_section() -> None:
@@ -49,7 +59,7 @@ def test_every_criterion_stands_in_one_section() -> None:
 
 
 def test_the_default_population_is_a_chip_that_says_it_stands_by_itself() -> None:
-    (only,) = cohort.chips(query(""), "")
+    (only,) = cohort.chips(query(""), State(""))
     assert only.standing
     assert only.invert_url == ""
     assert parse_qs(urlsplit(only.remove_url).query)["do"] == ["remove"]
@@ -139,24 +149,24 @@ def test_without_published_counts_there_is_no_number() -> None:
     ],
 )
 def test_typing_finds_code_label_or_synonym(criterion: str, typed: str, first: str) -> None:
-    found = cohort.matches(criterion, typed, "", frozenset())
+    found = cohort.matches(criterion, typed, State(""), frozenset())
     assert found[0].value == first
     assert len(found) <= cohort.MATCHES
 
 
 def test_a_match_by_a_synonym_shows_the_synonym() -> None:
-    (match, *_rest) = cohort.matches("body_part", "thorax", "", frozenset())
+    (match, *_rest) = cohort.matches("body_part", "thorax", State(""), frozenset())
     assert match.hint.casefold() == "thorax"
 
 
 def test_a_word_inside_a_label_is_found_too() -> None:
     assert any(
-        row.value == "LUAD" for row in cohort.matches("diagnosis", "adenocarcinoma", "", frozenset(), limit=None)
+        row.value == "LUAD" for row in cohort.matches("diagnosis", "adenocarcinoma", State(""), frozenset(), limit=None)
     )
 
 
 def test_nothing_fits_nonsense() -> None:
-    assert cohort.matches("diagnosis", "qqqq", "", frozenset()) == []
+    assert cohort.matches("diagnosis", "qqqq", State(""), frozenset()) == []
 
 
 def test_a_tree_holds_every_value_once() -> None:
@@ -164,7 +174,7 @@ def test_a_tree_holds_every_value_once() -> None:
         return [value for branch in branches for value in (branch.row.value, *walk(branch.below))]
 
     for name in ("diagnosis", "modality", "age_at_imaging"):
-        values = walk(cohort.tree(name, "", frozenset(), {}))
+        values = walk(cohort.tree(name, State(""), frozenset(), {}))
         assert sorted(values) == sorted((*vocabulary.domain(name), MISSING))
 
 

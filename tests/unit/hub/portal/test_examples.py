@@ -25,7 +25,7 @@ def test_python_is_python_and_says_the_same(text: str) -> None:
         def count(self, text: str, by: str | None = None) -> None:
             asked.append((text, by))
 
-    lines = code.replace("import oncofed", "").replace('oncofed.connect("https://hub.example.org")', "Hub()")
+    lines = code.replace("import oncofed", "").replace("oncofed.connect('https://hub.example.org')", "Hub()")
     exec(compile(lines, "copied", "exec"), {"Hub": Hub, "print": lambda _answer: None})  # noqa: S102
     assert asked == [(text, "sex")]
 
@@ -41,3 +41,10 @@ def test_curl_posts_json_that_says_the_same(text: str) -> None:
 def test_the_command_is_one_argument(text: str) -> None:
     assert shlex.split(examples.command(text, "sex")) == ["oncofed", "search", text, "--by", "sex"]
     assert shlex.split(examples.command(text)) == ["oncofed", "search", text]
+
+
+def test_the_datasets_are_named_too() -> None:
+    assert "datasets=['a', 'b']" in examples.python("https://hub.example.org", "sex = male", "", ["a", "b"])
+    words = shlex.split(examples.curl("https://hub.example.org", "sex = male", "", ["a"]))
+    assert json.loads(words[-1]) == {"text": "sex = male", "datasets": ["a"]}
+    assert shlex.split(examples.command("sex = male", "", ["a", "b"]))[3:] == ["--dataset", "a", "--dataset", "b"]

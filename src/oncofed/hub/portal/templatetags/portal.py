@@ -48,8 +48,9 @@ def address(context: dict[str, Any], **changes: object) -> str:
 
 @register.simple_tag
 def link(path: str, **parameters: object) -> str:
-    """``path`` with GET parameters; empty ones are left out."""
-    query = urlencode({name: value for name, value in parameters.items() if value not in (None, "")})
+    """``path`` with GET parameters; empty ones are left out, several values stand one by one."""
+    filled = {name: value for name, value in parameters.items() if value not in (None, "", ())}
+    query = urlencode(filled, doseq=True)
     return f"{path}?{query}" if query else path
 
 

@@ -9,7 +9,9 @@ from django.views.decorators.http import require_safe
 from oncofed.contracts.errors import OncofedError
 from oncofed.hub.catalogue import queries as catalogue
 from oncofed.hub.portal import queries
+from oncofed.hub.portal.cohort import State
 from oncofed.hub.portal.views import errors
+from oncofed.hub.portal.views.question import MAX_DATASETS
 
 PER_PAGE = 25
 FACET_TITLES = {
@@ -38,10 +40,19 @@ def datasets(request: HttpRequest) -> HttpResponse:
         "search": filters.search,
         "facets": [(kind, FACET_TITLES[kind], found.facets[kind]) for kind in catalogue.KINDS if found.facets[kind]],
         "chosen": [(kind, value) for kind in catalogue.KINDS for value in found.facets[kind] if value.chosen],
+        "scope_url": State("", _scope(filters, found.count)).search() if found.count else "",
         "paging": paging,
         "pages": paging.paginator.get_elided_page_range(paging.number, on_each_side=2, on_ends=1),
     }
     return render(request, "portal/datasets.html", context)
+
+
+def _scope(filters: catalogue.Filters, count: int) -> tuple[str, ...]:
+    """The datasets found, to search in; none (all) where nothing narrows them, or too many are left to name."""
+    narrowed = filters.search or any(filters.chosen.values())
+    if not narrowed or count > MAX_DATASETS:
+        return ()
+    return tuple(item.record.dataset_id for item in catalogue.dataset_list(filters, limit=MAX_DATASETS).items)
 
 
 @require_safe
@@ -54,6 +65,7 @@ def dataset(request: HttpRequest, dataset_id: str) -> HttpResponse:
     context = {
         "listed": listed,
         "record": listed.record,
+        "scope_url": State("", (dataset_id,)).search(),
         "published": queries.published(dataset_id),
         "releases": catalogue.releases_of(dataset_id),
     }

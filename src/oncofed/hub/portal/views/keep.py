@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 from oncofed.contracts.errors import OncofedError
 from oncofed.contracts.query import parse
 from oncofed.hub.accounts.models import User
-from oncofed.hub.portal import cohort as shown
 from oncofed.hub.portal.access import sign_in_first
+from oncofed.hub.portal.cohort import State
 from oncofed.hub.portal.views import errors
 from oncofed.hub.search import actions
 from oncofed.hub.search import queries as search
@@ -39,7 +39,7 @@ def saved(request: HttpRequest, slug: str) -> HttpResponse:
         "saved": found,
         "mine": found.owner_id == request.user.pk,
         "sentence": parse(found.text).query.explain(),
-        "search_url": shown.search_url(found.text),
+        "search_url": State(found.text).search(),
     }
     return render(request, "portal/saved.html", context)
 
@@ -49,7 +49,7 @@ def save(request: HttpRequest) -> HttpResponse:
     """Keep a question under a title."""
     text = request.POST.get("q", "")
     if not isinstance(request.user, User):
-        return sign_in_first(request, "searches", shown.search_url(text))
+        return sign_in_first(request, "searches", State(text).search())
     try:
         title = request.POST.get("title", "").strip()[:200] or text[:200]
         kept = actions.save_search(by=request.user, title=title, query=parse(text).query)

@@ -13,8 +13,8 @@ from oncofed.contracts.outcome import Outcome
 from oncofed.hub.accounts.models import User
 from oncofed.hub.exchange import wakeups
 from oncofed.hub.portal import answers
-from oncofed.hub.portal import cohort as shown
 from oncofed.hub.portal.access import sign_in_first
+from oncofed.hub.portal.cohort import State
 from oncofed.hub.portal.views import errors
 from oncofed.hub.portal.views.question import Question, question_page
 from oncofed.hub.search import actions
@@ -28,10 +28,9 @@ PURPOSE_LENGTH = 200
 @require_POST
 def ask(request: HttpRequest) -> HttpResponse:
     """Ask the hospitals, then show the question with its answer."""
-    text, purpose = request.POST.get("q", ""), request.POST.get("purpose", "").strip()[:PURPOSE_LENGTH]
+    question, purpose = Question.read(request.POST), request.POST.get("purpose", "").strip()[:PURPOSE_LENGTH]
     if not isinstance(request.user, User):
-        return sign_in_first(request, "live-count", shown.search_url(text))
-    question = Question.read(text, "")
+        return sign_in_first(request, "live-count", question.state.search())
     by = request.POST.get("by", "") or None
     try:
         if question.problem is not None:
@@ -39,12 +38,17 @@ def ask(request: HttpRequest) -> HttpResponse:
         if not purpose:
             raise BadInput("purpose-missing", "say what you need the count for: the hospitals see it")
         asked = actions.ask(
-            by=request.user, query=question.query, by_criterion=by, purpose=purpose, notes=question.notes
+            by=request.user,
+            query=question.query,
+            by_criterion=by,
+            datasets=question.datasets or None,
+            purpose=purpose,
+            notes=question.notes,
         )
     except OncofedError as error:
         return question_page(request, question, problem=error, status=400)
     request.session["purpose"] = purpose
-    return HttpResponseRedirect(shown.search_url(question.text, ask=str(asked.pk)))
+    return HttpResponseRedirect(question.state.search(ask=str(asked.pk)))
 
 
 @require_safe
@@ -79,7 +83,7 @@ def _whole_page(request: HttpRequest, user: User, identifier: UUID) -> HttpRespo
         asked = search.ask_of(user, identifier)
     except BadInput as error:
         return errors.refused(request, error)
-    return HttpResponseRedirect(shown.search_url(asked.text, ask=str(identifier)))
+    return HttpResponseRedirect(State(asked.text).search(ask=str(identifier)))
 
 
 def _fragment(request: HttpRequest, outcome: Outcome | None) -> HttpResponse:

@@ -5,7 +5,7 @@ from typing import Self
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -15,9 +15,14 @@ from oncofed.contracts.query import Query, parse
 from oncofed.hub.accounts.models import User
 from oncofed.hub.accounts.policy import holds
 from oncofed.hub.accounts.roles import Permission
+from oncofed.hub.catalogue.shelf import shelf
 from oncofed.hub.portal import answers, examples
 from oncofed.hub.portal import cohort as shown
+from oncofed.hub.portal.views import errors
 from oncofed.hub.search import queries as search
+
+MAX_DATASETS = 50
+"""Datasets a question of the portal names one by one: they stand in its address."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +32,27 @@ class Question:
     typed: str
     query: Query
     text: str
+    datasets: tuple[str, ...] = ()
     was: str = ""
     notes: tuple[str, ...] = ()
     problem: QueryError | None = None
 
     @classmethod
-    def read(cls, typed: str, was: str) -> Self:
-        """Understand a query text; what cannot be understood leaves the question before it (``was``) standing."""
+    def read(cls, given: QueryDict) -> Self:
+        """Understand ``q`` and ``dataset``; where ``q`` cannot be read the question before it (``was``) stands."""
+        typed, was = given.get("q", ""), given.get("was", "")
+        datasets = tuple(dict.fromkeys(given.getlist("dataset")))[:MAX_DATASETS]
         try:
             parsed = parse(typed)
         except QueryError as error:
             before = _standing(was)
-            return cls(typed, before, before.text(), was, problem=error)
-        return cls(typed, parsed.query, parsed.query.text(), was, parsed.notes)
+            return cls(typed, before, before.text(), datasets, was, problem=error)
+        return cls(typed, parsed.query, parsed.query.text(), datasets, was, parsed.notes)
+
+    @property
+    def state(self) -> shown.State:
+        """What its links carry."""
+        return shown.State(self.text, self.datasets)
 
     def with_problem(self, error: QueryError) -> Self:
         """The question with a change that could not be made."""
@@ -76,33 +89,50 @@ def question_page(
 ) -> HttpResponse:
     """The page of a question, with the answer to ``ask`` if it is this person's and to this question."""
     outcome = _outcome(request, question, ask)
-    facets = search.facets(question.query, None)
+    try:
+        facets = search.facets(question.query, question.datasets or None)
+    except BadInput as error:  # a dataset that is not published
+        return errors.refused(request, error)
     context = {
         "question": question,
         "facets": facets,
-        "chips": shown.chips(question.query, question.text),
-        "sections": shown.sections(question.query, question.text, facets),
+        "chips": shown.chips(question.query, question.state),
+        "sections": shown.sections(question.query, question.state, facets),
+        "scope": _scope(question),
         "outcome": outcome,
         "problem": problem,
         "breakdowns": shown.breakdowns(),
         "may_ask": isinstance(request.user, User) and holds(request.user, Permission.ASK_COUNT),
         "purpose": request.session.get("purpose", "") if request.user.is_authenticated else "",
         "sign_in_url": reverse("account_login"),
-        "here": shown.search_url(question.text),
+        "here": question.state.search(),
         "questions": examples.QUESTIONS,
-        "code": _code(question.text, (outcome.by or "") if outcome else ""),
+        "code": _code(question.state, (outcome.by or "") if outcome else ""),
     }
     if outcome is not None:
         context |= answers.shown(outcome)
     return render(request, "portal/search.html", context, status=status)
 
 
-def _code(text: str, by: str) -> dict[str, str]:
+def _scope(question: Question) -> list[tuple[str, str]]:
+    """Title and address without it, of each dataset the question names."""
+    entries = shelf().entries
+    return [
+        (entries[name].record.title, replace(question.state, datasets=_without(question.datasets, name)).search())
+        for name in question.datasets
+    ]
+
+
+def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(other for other in names if other != name)
+
+
+def _code(state: shown.State, by: str) -> dict[str, str]:
     url = settings.CONFIGURATION.public_url
     return {
-        "python": examples.python(url, text, by),
-        "curl": examples.curl(url, text, by),
-        "command": examples.command(text, by),
+        "python": examples.python(url, state.text, by, state.datasets),
+        "curl": examples.curl(url, state.text, by, state.datasets),
+        "command": examples.command(state.text, by, state.datasets),
     }
 
 

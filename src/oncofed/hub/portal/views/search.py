@@ -1,5 +1,7 @@
 """The search page. Its address is its state; a change is a link that leads to the next address."""
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -7,8 +9,8 @@ from django.views.decorators.http import require_safe
 
 from oncofed.contracts import vocabulary
 from oncofed.contracts.criteria import CRITERIA
-from oncofed.contracts.errors import QueryError
-from oncofed.contracts.query import Query, parse
+from oncofed.contracts.errors import BadInput, QueryError
+from oncofed.contracts.query import Query
 from oncofed.hub.portal import cohort as shown
 from oncofed.hub.portal import editing
 from oncofed.hub.portal.views import errors
@@ -22,20 +24,20 @@ GROUP_ROWS = 4
 @require_safe
 def cohort(request: HttpRequest) -> HttpResponse:
     """The question, what the published figures say about it, and the answer of the hospitals if they were asked."""
-    question = Question.read(request.GET.get("q", ""), request.GET.get("was", ""))
+    question = Question.read(request.GET)
     return question_page(request, question, ask=request.GET.get("ask", ""))
 
 
 @require_safe
 def change(request: HttpRequest) -> HttpResponse:
     """One step from the query (``do``), then on to the search page of the new one."""
-    before = request.GET.get("q", "")
+    question = Question.read(request.GET)
     try:
-        after = _changed(parse(before).query, request.GET).canonical()
+        after = _changed(question.query, request.GET).canonical().text()
     except QueryError as error:
-        return question_page(request, Question.read(before, "").with_problem(error))
-    text = after.text()
-    return HttpResponseRedirect(shown.search_url(text, was=before if before != text else ""))
+        return question_page(request, question.with_problem(error))
+    was = question.text if question.text != after else ""
+    return HttpResponseRedirect(replace(question.state, text=after).search(was=was))
 
 
 def _changed(query: Query, given: QueryDict) -> Query:
@@ -65,7 +67,7 @@ def _pairs(given: QueryDict) -> list[tuple[str, str]]:
 @require_safe
 def together(request: HttpRequest) -> HttpResponse:
     """The builder of groups: what must hold on one series or one study."""
-    question = Question.read(request.GET.get("q", ""), "")
+    question = Question.read(request.GET)
     context = {"question": question, "groups": shown.groups(), "rows": range(1, GROUP_ROWS + 1)}
     return render(request, "portal/together.html", context)
 
@@ -75,15 +77,18 @@ def values(request: HttpRequest, criterion: str) -> HttpResponse:
     """All values of a criterion to choose from; with ``value`` those that fit what was typed (a fragment for HTMX)."""
     if criterion not in CRITERIA:
         return errors.not_found(request)
-    question = Question.read(request.GET.get("q", ""), "")
+    question = Question.read(request.GET)
     chosen = shown.chosen_values(question.query, criterion)
     typed = request.GET.get("value", "").strip()
     context = {"criterion": CRITERIA[criterion], "question": question, "typed": typed}
     if request.headers.get("HX-Request"):
-        context["matches"] = shown.matches(criterion, typed, question.text, chosen) if typed else []
+        context["matches"] = shown.matches(criterion, typed, question.state, chosen) if typed else []
         response = render(request, "portal/parts/matches.html", context)
     else:
-        context |= _all_values(criterion, typed, question, chosen)
+        try:
+            context |= _all_values(criterion, typed, question, chosen)
+        except BadInput as error:  # a dataset that is not published
+            return errors.refused(request, error)
         response = render(request, "portal/values.html", context)
     patch_vary_headers(response, ["HX-Request"])
     return response
@@ -91,10 +96,12 @@ def values(request: HttpRequest, criterion: str) -> HttpResponse:
 
 def _all_values(criterion: str, typed: str, question: Question, chosen: frozenset[str]) -> dict[str, object]:
     if typed:
-        found = shown.matches(criterion, typed, question.text, chosen, limit=None)
+        found = shown.matches(criterion, typed, question.state, chosen, limit=None)
         nearest = None if found else vocabulary.nearest(vocabulary.words(criterion), typed)
         return {"matches": found, "nearest": nearest}
-    facet = next((f for f in search.facets(question.query, None).facets if f.criterion == criterion), None)
+    facet = next(
+        (f for f in search.facets(question.query, question.datasets or None).facets if f.criterion == criterion), None
+    )
     estimates = {value.value: value.estimate for value in facet.values} if facet and facet.available else {}
     top = max((estimate.value for estimate in estimates.values()), default=0)
-    return {"tree": shown.tree(criterion, question.text, chosen, estimates), "top": top}
+    return {"tree": shown.tree(criterion, question.state, chosen, estimates), "top": top}
