@@ -1,6 +1,5 @@
 """A node that speaks the protocol by hand, so that a test can say any of it wrongly. In-process, no socket."""
 
-import base64
 import secrets
 import time
 from collections.abc import Iterator
@@ -98,10 +97,8 @@ def invitation(keyring: Keyring, node_id: str = "north", life: timedelta = timed
     """An invitation as the operator's command makes it, read as the node reads it."""
     home = create_organisation(organisation_id="hospital", title="Hospital", country="NL", by="test")
     guest = actions.Guest(node_id=node_id, organisation=home, country="NL")
-    text = actions.invite(
-        guest=guest, hub_url="http://hub.test", hub_key=keyring.current.public, by="test", life=life
-    ).removeprefix(actions.INVITATION_PREFIX)
-    return Invitation.model_validate_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    token = actions.invite(guest=guest, hub_url="http://hub.test", hub_key=keyring.current.public, by="test", life=life)
+    return Invitation.from_token(token)
 
 
 @dataclass

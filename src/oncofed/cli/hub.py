@@ -1,21 +1,19 @@
 """`oncofed hub`: make, serve and keep a hub; invite nodes; let people in."""
 
 import json
-import os
 import secrets
 import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import django
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from oncofed.contracts.errors import BadInput
-from oncofed.hub import configuration
 from oncofed.hub import directory as prepare
+from oncofed.hub.boot import choose, load, load_made
 
 app = typer.Typer(no_args_is_help=True, help="Make, serve and keep a hub.")
 person = typer.Typer(no_args_is_help=True, help="Let people in and give them roles.")
@@ -41,9 +39,9 @@ def init(
     title: Annotated[str, typer.Option(help="The hub's name on its pages.")] = "",
 ) -> None:
     """Make a hub: data directory, keys, database. Repeating it changes nothing."""
-    directory = _choose(data_dir)
+    directory = choose(data_dir)
     prepare.write_first_settings(directory, public_url=public_url, title=title)
-    _load()
+    load()
     from oncofed.hub import installation
 
     made = installation.initialise()
@@ -62,14 +60,14 @@ def start(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")] = 1,
 ) -> None:
     """Serve the hub; make it first if there is none."""
-    directory = _choose(data_dir)
+    directory = choose(data_dir)
     from oncofed.hub.server import Listening, serve
 
     listening = Listening(host=host, port=port, certificate=tls_cert, certificate_key=tls_key, workers=workers)
     prepare.write_first_settings(directory)
     with prepare.lock(directory):
         prepare.remember_address(directory, listening.url)
-        configured = _load()
+        configured = load()
         from oncofed.hub import installation
 
         made = installation.initialise()
@@ -91,13 +89,19 @@ def invite(
     data_dir: Directory = None,
 ) -> None:
     """Print an invitation with which one node can enrol, once."""
-    _choose(data_dir)
-    configured = _load_made()
+    choose(data_dir)
+    configured = load_made()
+    from oncofed.hub.accounts.actions import organisation_named
     from oncofed.hub.exchange.actions import Guest
     from oncofed.hub.exchange.actions import invite as make_invitation
     from oncofed.hub.exchange.keyring import Keyring
 
-    guest = Guest(node_id=node_id, organisation=_organisation(organisation, country), country=country, title=title)
+    guest = Guest(
+        node_id=node_id,
+        organisation=organisation_named(title=organisation, country=country, by=BY),
+        country=country,
+        title=title,
+    )
     letter = make_invitation(
         guest=guest,
         hub_url=url or configured.public_url,
@@ -114,8 +118,8 @@ def backup(
     file: Annotated[Path, typer.Argument(help="The file to write; it will hold secrets.")], data_dir: Directory = None
 ) -> None:
     """Write database, keys and settings into one file; the hub may go on serving."""
-    _choose(data_dir)
-    _load_made()
+    choose(data_dir)
+    load_made()
     from oncofed.hub.backup import back_up
 
     manifest = back_up(file.resolve())
@@ -127,8 +131,8 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A file that `oncofed hub backup` wrote.")], data_dir: Directory = None
 ) -> None:
     """Make a hub from a backup, in an empty data directory."""
-    directory = _choose(data_dir)
-    _load()
+    directory = choose(data_dir)
+    load()
     from oncofed.hub.backup import restore as restore_from
 
     manifest = restore_from(file, directory)
@@ -139,8 +143,8 @@ def restore(
 @app.command()
 def doctor(data_dir: Directory = None, as_json: AsJson = False) -> None:
     """Check the hub; ends with status 6 if something is not well."""
-    _choose(data_dir)
-    _load()
+    choose(data_dir)
+    load()
     from oncofed.hub.doctor import findings
 
     found = findings()
@@ -157,8 +161,8 @@ def doctor(data_dir: Directory = None, as_json: AsJson = False) -> None:
 @app.command("rotate-key")
 def rotate_key(data_dir: Directory = None) -> None:
     """Let a new key sign; nodes follow by themselves, as the old key signs the new one."""
-    _choose(data_dir)
-    configured = _load_made()
+    choose(data_dir)
+    configured = load_made()
     from oncofed.hub.exchange.actions import rotate_key as rotate
     from oncofed.hub.exchange.keyring import Keyring
 
@@ -182,21 +186,13 @@ def person_create(
     as_json: AsJson = False,
 ) -> None:
     """Let a person sign in, in a role. Without --password-stdin a password is made and shown once."""
-    _choose(data_dir)
-    configured = _load_made()
-    from django.db import transaction
-
+    choose(data_dir)
+    configured = load_made()
     from oncofed.hub.accounts import actions
-    from oncofed.hub.accounts.scopes import SCOPES
 
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(15)
-    with transaction.atomic():
-        made = actions.create_person(email=email, name=name, password=password, by=BY)
-        home = _organisation(organisation or configured.title)
-        actions.give_role(person=made, organisation=home, role=role, by=BY)
-        secret = (
-            actions.create_token(person=made, name="first token", scopes=list(SCOPES), by=BY).secret if token else None
-        )
+    newcomer = actions.Newcomer(email, name, password, role, organisation or configured.title)
+    made, home, secret = actions.let_in(newcomer=newcomer, token=token, by=BY)
     facts = {"email": made.email, "role": role, "organisation": home.pk, "password": password, "token": secret}
     if password_stdin:
         del facts["password"]
@@ -212,19 +208,20 @@ def person_role(
     data_dir: Directory = None,
 ) -> None:
     """Give a person a role in an organisation, or take it away."""
-    _choose(data_dir)
-    _load_made()
+    choose(data_dir)
+    load_made()
     from oncofed.hub.accounts import actions, queries
 
     change = actions.take_role if take else actions.give_role
-    change(person=queries.person_by_email(email), organisation=_organisation(organisation), role=role, by=BY)
+    home = actions.organisation_named(title=organisation, by=BY)
+    change(person=queries.person_by_email(email), organisation=home, role=role, by=BY)
 
 
 @person.command("password")
 def person_password(email: str, password_stdin: FromStdin = False, data_dir: Directory = None) -> None:
     """Give a person a new password."""
-    _choose(data_dir)
-    _load_made()
+    choose(data_dir)
+    load_made()
     from oncofed.hub.accounts import actions, queries
 
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(15)
@@ -241,8 +238,8 @@ def person_token(
     data_dir: Directory = None,
 ) -> None:
     """Make a personal access token and print it; it cannot be shown again."""
-    _choose(data_dir)
-    _load_made()
+    choose(data_dir)
+    load_made()
     from oncofed.hub.accounts import actions, queries
     from oncofed.hub.accounts.scopes import SCOPES
 
@@ -253,8 +250,8 @@ def person_token(
 @person.command("list")
 def person_list(data_dir: Directory = None, as_json: AsJson = False) -> None:
     """List people and their roles."""
-    _choose(data_dir)
-    _load_made()
+    choose(data_dir)
+    load_made()
     from oncofed.hub.accounts import queries
     from oncofed.hub.accounts.models import User
 
@@ -273,8 +270,8 @@ def person_list(data_dir: Directory = None, as_json: AsJson = False) -> None:
 @person.command("roles")
 def person_roles(as_json: AsJson = False) -> None:
     """List the roles there are."""
-    _choose(None)
-    _load()
+    choose(None)
+    load()
     from oncofed.hub.accounts.roles import ROLES
 
     _print_rows([{"role": role.key, "what": str(role.description)} for role in ROLES.values()], as_json)
@@ -286,8 +283,8 @@ def person_roles(as_json: AsJson = False) -> None:
 @node.command("list")
 def node_list(data_dir: Directory = None, as_json: AsJson = False) -> None:
     """List the nodes and when each was last heard of."""
-    _choose(data_dir)
-    _load_made()
+    choose(data_dir)
+    load_made()
     from oncofed.hub.exchange import queries
     from oncofed.hub.exchange.models import Node
 
@@ -319,8 +316,8 @@ def node_admit(node_id: str, data_dir: Directory = None) -> None:
 
 
 def _set_state(node_id: str, data_dir: Path | None, state: str) -> None:
-    _choose(data_dir)
-    _load_made()
+    choose(data_dir)
+    load_made()
     from oncofed.hub.exchange import actions
     from oncofed.hub.exchange.models import Node, NodeState
 
@@ -332,43 +329,6 @@ def _set_state(node_id: str, data_dir: Path | None, state: str) -> None:
 
 
 # ---- shared ------------------------------------------------------------------------------------------------------
-
-
-def _choose(data_dir: Path | None) -> Path:
-    """The data directory, told to everything that reads the configuration; what is written in it is private."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oncofed.hub.settings")
-    os.umask(0o077)
-    directory = (data_dir or configuration.DEFAULT_DIRECTORY).expanduser().resolve()
-    os.environ["ONCOFED_DATA"] = str(directory)
-    return directory
-
-
-def _load() -> configuration.Configuration:
-    """Django with its settings; the configuration."""
-    from django.conf import settings
-
-    django.setup()
-    loaded: configuration.Configuration = settings.CONFIGURATION
-    return loaded
-
-
-def _load_made() -> configuration.Configuration:
-    """As ``_load``; ``BadInput(hub-not-initialised)`` unless there is a hub."""
-    loaded = _load()
-    if not (loaded.keys_directory / "hub.key").exists():
-        raise BadInput("hub-not-initialised", f"{loaded.data_directory} holds no hub")
-    return loaded
-
-
-def _organisation(title: str, country: str = "") -> Any:
-    from django.utils.text import slugify
-
-    from oncofed.hub.accounts.actions import create_organisation
-
-    identifier = slugify(title)[:63].strip("-")
-    if len(identifier) < 2:
-        raise BadInput("organisation-invalid", f"“{title}”")
-    return create_organisation(organisation_id=identifier, title=title, country=country, by=BY)
 
 
 def _print_facts(facts: dict[str, Any], as_json: bool) -> None:

@@ -1,68 +1,32 @@
-"""The exchange in the test's own event loop, with its desk in a thread: rows must be visible to other connections."""
+"""Fixtures of the hub's tests. Django is not set up yet when this file is read: what needs it is imported late."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connections
 
-from oncofed.hub.exchange.asgi import Exchange
-from oncofed.hub.exchange.models import Node
-from tests.factories import exchange as factory
-from tests.factories.exchange import Domain, Peer
+if TYPE_CHECKING:
+    from tests.factories.exchange import Domain
+    from tests.factories.stage import Scene
 
 
 @pytest.fixture
-def domain(transactional_db: None) -> Iterator[Domain]:
-    with factory.domain() as made:
+def domain(transactional_db: None) -> "Iterator[Domain]":
+    """A domain app that takes in the results of the kind ``echo``."""
+    from tests.factories import exchange
+
+    with exchange.domain() as made:
         yield made
 
 
-Scene = Callable[["Stage"], Awaitable[None]]
-
-
-class Stage:
-    """The exchange, one enrolled node in session, and database calls in a thread."""
-
-    def __init__(self, exchange: Exchange, peer: Peer, domain: Domain) -> None:
-        self.exchange, self.peer, self.domain = exchange, peer, domain
-
-    async def db(self, work, *arguments, **named):
-        """Run database work in a thread that lets its connection go."""
-
-        def run():
-            try:
-                return work(*arguments, **named)
-            finally:
-                connections.close_all()
-
-        return await sync_to_async(run, thread_sensitive=False)()
-
-    async def send(self, words: str = "hello", **named):
-        return await self.db(lambda: factory.send(Node.objects.get(pk="north"), words, **named))
-
-    async def task(self, task_id: str):
-        return await self.db(lambda: factory.Task.objects.get(pk=task_id))
-
-
 @pytest.fixture
-def play(domain: Domain, tmp_path: Path) -> Callable[[Scene], None]:
+def play(domain: "Domain", tmp_path: Path) -> "Callable[[Scene], None]":
     """Run a scene: ``async def scene(stage)``."""
+    from tests.factories import stage
 
-    def run(scene: Scene, *, enrolled: bool = True) -> None:
-        async def performance() -> None:
-            async with factory.running_exchange(tmp_path / "keys") as (exchange, client):
-                peer = Peer(client, "north", exchange.keyring.current.public)
-                stage = Stage(exchange, peer, domain)
-                if enrolled:
-                    letter = await stage.db(factory.invitation, exchange.keyring)
-                    assert (await peer.enrol(letter)).status_code == 200
-                    assert (await peer.hello(1)).status_code == 200
-                await asyncio.wait_for(scene(stage), 30)
-
-        asyncio.run(performance())
+    def run(scene: "Scene", *, enrolled: bool = True) -> None:
+        stage.play(scene, domain, tmp_path, enrolled=enrolled)
 
     return run
 

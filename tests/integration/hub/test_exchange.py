@@ -7,20 +7,27 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from django.db import OperationalError
 
-from oncofed.contracts.errors import Corrupt
+from oncofed.contracts.catalogue import Publication
+from oncofed.contracts.errors import Corrupt, Refused, Unreachable
 from oncofed.contracts.exchange import (
     MAX_BODY_BYTES,
     MAX_RESULT_BYTES,
     Answered,
     AnsweredSince,
     Failure,
+    Poll,
     Tasks,
     Welcome,
 )
-from oncofed.hub.exchange import actions
-from oncofed.hub.exchange.models import Invitation, Node, NodeState, SeenNonce, Task, TaskState
+from oncofed.hub.exchange import actions, queries, registry
+from oncofed.hub.exchange.asgi import Exchange
+from oncofed.hub.exchange.intake import Call, serve
+from oncofed.hub.exchange.keyring import Keyring
+from oncofed.hub.exchange.models import AnsweredEntry, Invitation, Node, NodeState, SeenNonce, Task, TaskState
 from oncofed.hub.trace.models import Event
+from oncofed.trust.http_signatures import sign_request
 from oncofed.trust.keys import SigningKey, follow_rotations
 from tests.factories import exchange as factory
 from tests.factories.exchange import Peer, answered, entry
@@ -402,5 +409,132 @@ def test_nodes_follow_the_hubs_new_key_by_themselves(play):
         stage.peer.pinned = SigningKey.generate().public
         with pytest.raises(Corrupt):
             await stage.peer.poll()
+
+    play(scene)
+
+
+# ---- publications ----
+
+
+def test_publications_go_to_the_domain_and_an_older_one_cannot_undo_a_newer(play, monkeypatch):
+    taken = []
+
+    def take(node, publication):
+        taken.append(node.pk)
+        return ("one dataset",)
+
+    monkeypatch.setattr(registry, "_publish", [take])
+
+    async def scene(stage):
+        now = datetime.now(UTC)
+        reply = await stage.peer.post("publish", Publication(releases=(), published_at=now))
+        assert reply.json() == {"accepted": True, "detail": ["one dataset"]}
+        older = Publication(releases=(), published_at=now - timedelta(seconds=1))
+        stale = await stage.peer.post("publish", older)
+        assert (stale.status_code, code(stale)) == (409, "publication-stale")
+        event = await stage.db(lambda: Event.objects.get(kind="node.published"))
+        assert (event.subject, event.by, event.body) == ("north", "node:north", {"releases": {}})
+
+    play(scene)
+    assert taken == ["north"]
+
+
+# ---- the desk ----
+
+
+def test_nothing_is_handed_in_before_the_start_or_after_the_end(tmp_path):
+    async def scene():
+        exchange = Exchange(Keyring(tmp_path))
+        with pytest.raises(Unreachable):
+            await exchange.desk.run(int)
+        async with exchange.running():
+            exchange.desk.start()  # a second start changes nothing
+            assert await exchange.desk.run(lambda: 7) == 7
+            gone = asyncio.create_task(exchange.desk.run(lambda: time.sleep(0.1)))
+            await asyncio.sleep(0.05)
+            gone.cancel()  # whoever waited has left
+        await exchange.desk.stop()
+        with pytest.raises(Unreachable):
+            await exchange.desk.run(int)
+
+    asyncio.run(scene())
+
+
+def test_a_database_that_does_not_answer_is_the_hubs_trouble(play):
+    def away():
+        raise OperationalError("no connection")
+
+    async def scene(stage):
+        with pytest.raises(Unreachable) as caught:
+            await stage.exchange.desk.run(away)
+        assert caught.value.code == "hub-failed"
+        assert (await stage.peer.poll()).status_code == 200
+
+    play(scene)
+
+
+def test_a_node_that_hangs_up_gets_no_task(play):
+    """Its task waits for the next poll instead of going into the void."""
+
+    async def scene(stage):
+        message = {"type": "http.request", "body": Poll(instance="first", wait_seconds=20).canonical_bytes()}
+        path = "/exchange/v1/poll"
+        signed = sign_request(
+            stage.peer.key,
+            keyid="north",
+            target=("POST", path),
+            body=message["body"],
+            created=int(time.time()),
+            nonce="h" * 32,
+        )
+        headers = [(name.encode(), value.encode()) for name, value in signed.items()]
+        arriving: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+        arriving.put_nowait(message)
+        sent: list[dict[str, object]] = []
+
+        async def send(part):
+            sent.append(part)
+
+        scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
+        call = asyncio.create_task(stage.exchange(scope, arriving.get, send))
+        await asyncio.sleep(0.2)
+        arriving.put_nowait({"type": "http.disconnect"})
+        await call
+        assert sent[0]["status"] == 499
+        task = await stage.send()
+        assert [one.task_id for one in tasks(await stage.peer.poll()).tasks] == [task.pk]
+
+    play(scene)
+
+
+def test_two_deliveries_of_one_nonce_in_one_batch(play):
+    async def scene(stage):
+        now = datetime.now(UTC)
+        calls = [Call(node_id="north", instance="first", now=now, nonce="x" * 32) for _ in range(2)]
+        first, second = await stage.db(serve, calls)
+        assert isinstance(first, Tasks)
+        assert isinstance(second, Refused)
+        assert second.code == "replayed"
+
+    play(scene)
+
+
+def test_names_for_people_and_pages(play):
+    async def scene(stage):
+        task = await stage.send()
+        await stage.peer.poll()
+        await stage.peer.results(answered(task.pk, entry=entry(4)))
+
+        def look():
+            assert str(Node.objects.get()) == "North"
+            assert str(Task.objects.get()) == f"echo {task.pk} for north"
+            assert str(AnsweredEntry.objects.get()) == "north 4"
+            assert " " in str(SeenNonce.objects.first())
+            assert [node.pk for node in queries.nodes()] == ["north"]
+            assert not queries.open_invitations()
+            node = Node(last_seen_at=None)
+            assert not queries.online(node)
+
+        await stage.db(look)
 
     play(scene)

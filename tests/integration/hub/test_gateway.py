@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
 from oncofed.bench.local_federation import free_port
 from oncofed.hub.gateway import MAX_PAGE_BODY_BYTES, Application
@@ -114,22 +116,30 @@ def test_a_signal_lets_held_polls_go_before_the_server_waits_for_them():
 
 def test_a_hub_from_nothing_in_one_command(tmp_path: Path):
     port = free_port()
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
     environment = {**os.environ, "ONCOFED_DATA": str(tmp_path / "hub")}
     environment.pop("DATABASE_URL", None)
     command = [sys.executable, "-m", "oncofed", "hub"]
     started = subprocess.Popen(
-        [*command, "start", "--port", str(port)], env=environment, stderr=subprocess.PIPE, text=True
-    )
+        [*command, "start", f"--port={port}", f"--tls-cert={tmp_path}/cert.pem", f"--tls-key={tmp_path}/key.pem"],
+        env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
         until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
-                page = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+                page = httpx.get(f"https://127.0.0.1:{port}/", trust_env=False, verify=trusted)
                 break
             except httpx.TransportError:
                 assert started.poll() is None, started.stderr.read()
                 time.sleep(0.1)
         assert page.status_code == 200
+        assert "max-age" in page.headers["strict-transport-security"]
         second = subprocess.run([*command, "start", "--port", "1"], env=environment, capture_output=True, text=True)
         assert (second.returncode, "hub-running" in second.stderr) == (3, True)
         letter = subprocess.run(
@@ -141,5 +151,5 @@ def test_a_hub_from_nothing_in_one_command(tmp_path: Path):
         started.terminate()
         _, said = started.communicate(timeout=20)
     assert "Made a hub" in said
-    assert f"Serving http://127.0.0.1:{port}" in said
+    assert f"Serving https://127.0.0.1:{port}" in said
     assert "Traceback" not in said

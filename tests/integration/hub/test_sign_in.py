@@ -1,16 +1,24 @@
 """Signing in on pages and from the command line, over Django's own client."""
 
 import re
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
+from allauth.core.context import request_context
 from allauth.idp.oidc.models import Token
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.cache import cache
 from django.test import Client
 
-from oncofed.hub.accounts import actions, queries
+from oncofed.hub.accounts import actions, policy, queries
 from oncofed.hub.accounts.adapters import AccountAdapter, SocialAccountAdapter
+from oncofed.hub.accounts.models import User
+from oncofed.hub.accounts.roles import Permission
+from oncofed.hub.configuration import OpenIdProvider
+from oncofed.hub.trace.models import Event
 from tests.factories import hub
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static")]
@@ -125,3 +133,21 @@ def test_only_the_scopes_there_are(client: Client):
 
 def test_the_issuer_is_the_public_address(client: Client):
     assert client.get("/.well-known/openid-configuration").json()["issuer"] == settings.CONFIGURATION.public_url
+
+
+def test_whoever_the_openid_provider_vouches_for_has_an_account_and_no_role(rf, settings):
+    provider = OpenIdProvider(issuer="https://id.example", client_id="hub", client_secret="s")
+    settings.CONFIGURATION = replace(settings.CONFIGURATION, oidc=provider)
+    login = SocialLogin(user=User(), account=SocialAccount(provider="openid", uid="7"))
+    adapter = SocialAccountAdapter()
+    request = rf.get("/")
+    SessionMiddleware(lambda _: None).process_request(request)
+    with request_context(request):
+        assert adapter.is_open_for_signup(request, login)
+        adapter.populate_user(request, login, {"email": "eve@example.org", "first_name": "Eve", "last_name": "Moreno"})
+        person = adapter.save_user(request, login)
+    assert (person.name, person.email) == ("Eve Moreno", "eve@example.org")
+    assert not person.has_usable_password()
+    assert not policy.holds(person, Permission.ASK_COUNT)
+    event = Event.objects.get(kind="person.created")
+    assert (event.by, event.subject, event.body) == (person.actor, person.actor, {"provider": "openid"})

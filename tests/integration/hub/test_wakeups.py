@@ -46,12 +46,13 @@ def test_a_rollback_rings_nothing():
     async def scene():
         with wakeups.bell("mine") as mine:
 
+            @transaction.atomic
             def change():
-                with pytest.raises(ZeroDivisionError), transaction.atomic():
-                    wakeups.notify("mine")
-                    _ = 1 / 0
+                wakeups.notify("mine")
+                _ = 1 / 0
 
-            await in_thread(change)
+            with pytest.raises(ZeroDivisionError):
+                await in_thread(change)
             assert not await mine.wait(0.05)
 
     asyncio.run(scene())

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import slugify
 
 from oncofed.contracts.errors import BadInput, Refused
 from oncofed.hub.accounts.models import Membership, Organisation, PersonalAccessToken, User
@@ -21,6 +22,16 @@ from oncofed.hub.trace.actions import record
 
 MAX_TOKEN_DAYS = 365
 MAX_TOKENS = 50
+
+
+class Newcomer(NamedTuple):
+    """A person an operator lets in, in a role; the organisation by its name or identifier."""
+
+    email: str
+    name: str
+    password: str
+    role: str
+    organisation: str
 
 
 class NewToken(NamedTuple):
@@ -39,6 +50,14 @@ def create_organisation(*, organisation_id: str, title: str, country: str = "", 
     if made:
         record(kind="organisation.created", by=by, subject=organisation_id, body={"title": title, "country": country})
     return organisation
+
+
+def organisation_named(*, title: str, country: str = "", by: str) -> Organisation:
+    """The organisation named ``title``, made if it is not there; ``BadInput(organisation-invalid)``."""
+    identifier = slugify(title)[:63].strip("-")
+    if len(identifier) < 2:
+        raise BadInput("organisation-invalid", f"“{title}”")
+    return create_organisation(organisation_id=identifier, title=title, country=country, by=by)
 
 
 @transaction.atomic
@@ -128,3 +147,14 @@ def _check_password(password: str, person: User) -> None:
         validate_password(password, person)
     except ValidationError as error:
         raise BadInput("password-weak", " ".join(error.messages)) from error
+
+
+@transaction.atomic
+def let_in(*, newcomer: Newcomer, token: bool, by: str) -> tuple[User, Organisation, str | None]:
+    """All of a person, or nothing: sign-in, organisation, role and, if wanted, the secret of a first token."""
+    person = create_person(email=newcomer.email, name=newcomer.name, password=newcomer.password, by=by)
+    home = organisation_named(title=newcomer.organisation, by=by)
+    give_role(person=person, organisation=home, role=newcomer.role, by=by)
+    if not token:
+        return person, home, None
+    return person, home, create_token(person=person, name="first token", scopes=list(SCOPES), by=by).secret

@@ -1,6 +1,5 @@
 """Everything that changes nodes and tasks, apart from polls and results (``intake``)."""
 
-import base64
 import hashlib
 import re
 import secrets
@@ -31,7 +30,6 @@ from oncofed.hub.exchange.models import (
 from oncofed.hub.trace.actions import record
 
 EXPIRED = "task-expired"
-INVITATION_PREFIX = "oncofed-invite-"
 INVITATION_LIFE = timedelta(days=7)
 
 
@@ -145,7 +143,7 @@ def invite(*, guest: Guest, hub_url: str, hub_key: str, by: str, life: timedelta
     body = {"organisation": guest.organisation.pk, "country": guest.country}
     record(kind="node.invited", by=by, subject=guest.node_id, body=body)
     letter = wire.Invitation(hub_url=hub_url, hub_key=hub_key, secret=secret, node_id=guest.node_id)
-    return INVITATION_PREFIX + base64.urlsafe_b64encode(letter.canonical_bytes()).rstrip(b"=").decode()
+    return letter.to_token()
 
 
 @transaction.atomic

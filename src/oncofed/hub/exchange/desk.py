@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import DatabaseError, connection
+from django.db import OperationalError, connection
 
 from oncofed.contracts.errors import OncofedError, Unreachable
 from oncofed.contracts.exchange import Tasks
@@ -119,8 +119,8 @@ def _done(work: Callable[[], Any]) -> Any:
         return work()
     except OncofedError as error:
         return error
-    except DatabaseError as error:
-        _log.warning("the database refused the exchange: %s", type(error).__name__, exc_info=error)
+    except OperationalError as error:  # the database is away; nodes are told to come again
+        _log.warning("the database does not answer: %s", str(error).strip())
         return Unreachable("hub-failed")
     except Exception as error:  # noqa: BLE001 - the worker's loop must outlive any mistake in a domain's hook
         _log.exception("the exchange could not do this")

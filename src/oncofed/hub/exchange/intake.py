@@ -90,8 +90,11 @@ def _admit(calls: Sequence[Call]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for call in calls:
         refused = policy.refusal(nodes.get(call.node_id), call.instance)
-        if call.nonce and f"{call.node_id} {call.nonce}" not in new:
-            refused = Refused("replayed")
+        if call.nonce:
+            nonce = f"{call.node_id} {call.nonce}"
+            if nonce not in new:
+                refused = Refused("replayed")
+            new.discard(nonce)  # twice in one batch is a replay, too
         outcomes.append(refused or wire.Tasks())
     _note_seen([nodes[call.node_id] for call, out in zip(calls, outcomes, strict=True) if isinstance(out, wire.Tasks)],
                calls[0].now)  # fmt: skip
