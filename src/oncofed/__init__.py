@@ -1,6 +1,6 @@
 """oncofed: search, share and study cancer images across hospitals without moving them.
 
-``oncofed.connect(url).count("modality = MR and body part = breast", by="sex")`` asks all hospitals and gives a DataFrame.
+``oncofed.connect(url).count("modality = MR and body part = breast", by="sex")`` asks all hospitals: a DataFrame.
 """
 
 from typing import TYPE_CHECKING, Any

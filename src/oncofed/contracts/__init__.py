@@ -1,1 +1,1 @@
-"""The shared language of hub, node and SDK: queries, vocabularies, wire types and error codes. No I/O but its own tables."""
+"""The shared language of hub, node and SDK: queries, vocabularies, wire types, error codes. Does no I/O."""

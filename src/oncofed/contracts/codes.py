@@ -33,7 +33,9 @@ WAREHOUSE = {
     "source-unreadable": Code(2, "the data source cannot be read", "Check the path and its permissions."),
     "source-empty": Code(2, "the data source holds nothing to load", "Check the path or the collections named."),
     "table-invalid": Code(2, "a table does not fit the common data model", "Correct the column named and load again."),
-    "dataset-id-invalid": Code(2, "the dataset identifier is not usable", "Use lower-case letters, digits and hyphens."),
+    "dataset-id-invalid": Code(
+        2, "the dataset identifier is not usable", "Use lower-case letters, digits and hyphens."
+    ),
     "file-not-dicom": Code(2, "this file is no DICOM file", "Nothing to do: the file was left out."),
     "file-damaged": Code(2, "this DICOM file is damaged", "Export it again from its archive; it was left out."),
     "file-no-series": Code(
@@ -44,12 +46,15 @@ WAREHOUSE = {
     "release-corrupt": Code(5, "a release is not what its digest says", "Load it again from the source."),
     "query-timeout": Code(3, "the query took longer than this node allows", "Ask with fewer criteria."),
     "query-memory": Code(3, "the query needs more memory than this node allows", "Ask with fewer criteria."),
+    "load-memory": Code(6, "loading needs more memory than it may take", "Load less at once, in several datasets."),
     "disk-full": Code(6, "no space is left on the device", "Free space; what stood before is untouched."),
 }
 
 DISCLOSURE = {
     "budget-organisation": Code(
-        3, "your organisation has used this year's live counts on a dataset", "Use the published facets, or leave it out."
+        3,
+        "your organisation has used this year's live counts on a dataset",
+        "Use the published facets, or leave it out.",
     ),
     "budget-lineage": Code(
         3, "this year's live counts on a dataset are used up", "Use the published facets, or leave the dataset out."
@@ -73,7 +78,9 @@ TRUST = {
     "signature-missing": Code(5, "the message carries no usable signature", "Check for a proxy that removes headers."),
     "signature-invalid": Code(5, "the signature does not hold", "Check for a proxy that changes messages."),
     "digest-mismatch": Code(5, "the body is not what was signed", "Check for a proxy that changes bodies."),
-    "clock-off": Code(3, "the clocks differ by more than five minutes", "Set this machine's clock (NTP) and try again."),
+    "clock-off": Code(
+        3, "the clocks differ by more than five minutes", "Set this machine's clock (NTP) and try again."
+    ),
     "replayed": Code(3, "this signed message was sent before", "Send a new one."),
 }
 
@@ -104,7 +111,9 @@ SEARCH = {
     "release-changed": Code(3, "a published release does not change", "Publish the new data as a new release."),
     "release-withdrawn": Code(3, "the release was withdrawn before the answer came", "Ask again."),
     "purpose-missing": Code(2, "a live count needs a purpose", "Say what you need the count for: hospitals see it."),
-    "nothing-to-ask": Code(3, "no published dataset can be asked this", "Remove a criterion, or choose other datasets."),
+    "nothing-to-ask": Code(
+        3, "no published dataset can be asked this", "Remove a criterion, or choose other datasets."
+    ),
     "no-answer": Code(4, "the node did not answer in time", "Ask again later."),
     "node-offline": Code(4, "the node is offline", "Ask again later."),
     "too-many-searches": Code(3, "there are too many saved searches", "Remove some."),
@@ -121,16 +130,22 @@ EXCHANGE = {
     "invitation-used": Code(3, "the invitation was used before", "Ask the hub's operator for a new one."),
     "invitation-expired": Code(3, "the invitation has expired", "Ask the hub's operator for a new one."),
     "node-id-invalid": Code(2, "the node's name is not usable", "Use lower-case letters, digits and hyphens."),
-    "node-known": Code(3, "another node is enrolled under this name", "Ask the operator for an invitation by another name."),
+    "node-known": Code(
+        3, "another node is enrolled under this name", "Ask the operator for an invitation by another name."
+    ),
     "node-unknown": Code(3, "the hub does not know this node", "Enrol it with an invitation."),
     "node-suspended": Code(3, "the hub's operator suspended this node", "Ask the hub's operator."),
     "node-behind": Code(3, "the hub has seen more of this node than the node remembers", "Let it recover its ledger."),
-    "node-superseded": Code(3, "another instance of this node took its place", "Run one agent per node; stop the copy."),
+    "node-superseded": Code(
+        3, "another instance of this node took its place", "Run one agent per node; stop the copy."
+    ),
     "protocol-unsupported": Code(3, "hub and node speak different versions", "Update the older one of the two."),
     "message-invalid": Code(2, "the message is not of the type this address takes", "Update the node's software."),
     "too-large": Code(3, "the message is larger than the hub takes", "Publish fewer datasets at once."),
     "task-unknown": Code(3, "the hub knows no such task of this node", "Nothing is to be done; the answer is dropped."),
-    "task-closed": Code(3, "the task was ended before this result came", "Nothing is to be done; the answer is dropped."),
+    "task-closed": Code(
+        3, "the task was ended before this result came", "Nothing is to be done; the answer is dropped."
+    ),
     "task-expired": Code(4, "nobody answered in time", "Ask again later."),
     "result-invalid": Code(5, "the result is not of the form a result has", "Update the node's software."),
     "publication-stale": Code(3, "a newer publication came before", "Publish again."),
@@ -140,7 +155,9 @@ EXCHANGE = {
 
 HUB = {
     "setting-invalid": Code(2, "a setting of the hub is not usable", "Correct hub.toml or the environment variable."),
-    "hub-not-initialised": Code(2, "there is no hub in this directory", "Run `oncofed hub init` or `oncofed hub start`."),
+    "hub-not-initialised": Code(
+        2, "there is no hub in this directory", "Run `oncofed hub init` or `oncofed hub start`."
+    ),
     "hub-running": Code(3, "a hub is running on this data directory", "Stop it first."),
     "workers-need-postgresql": Code(2, "several processes need PostgreSQL", "Set DATABASE_URL, or use --workers 1."),
     "backup-exists": Code(2, "the backup file exists", "Choose another name."),
@@ -168,7 +185,9 @@ NODE = {
     "node-exists": Code(2, "this directory already holds a node", "Name another one with --data-dir."),
     "node-not-enrolled": Code(2, "this node is not enrolled at a hub", "Run `oncofed node enrol`."),
     "node-enrolled": Code(3, "this node is enrolled already", "Make a new node in another data directory."),
-    "agent-running": Code(3, "an agent already runs on this data directory", "Stop it first; see `oncofed node status`."),
+    "agent-running": Code(
+        3, "an agent already runs on this data directory", "Stop it first; see `oncofed node status`."
+    ),
     "settings-invalid": Code(2, "a setting cannot be used", "Correct it in node.toml or the environment."),
     "policy-invalid": Code(
         2, "the node's policy cannot be read", "Correct policy.toml; until then the node answers nothing."
@@ -187,7 +206,9 @@ NODE = {
     "outside-hours": Code(3, "the node answers at other hours", "Ask again in the hospital's working hours."),
     "task-kind-unknown": Code(3, "the node does not know this kind of task", "Ask the hospital to update its node."),
     "task-malformed": Code(5, "the node cannot read the task", "Check that hub and node have versions that fit."),
-    "node-fault": Code(5, "the node failed while answering", "Ask again; its data manager finds the reason in the log."),
+    "node-fault": Code(
+        5, "the node failed while answering", "Ask again; its data manager finds the reason in the log."
+    ),
 }
 
 CODES: dict[str, Code] = QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB | NODE

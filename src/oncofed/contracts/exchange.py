@@ -23,7 +23,6 @@ from oncofed.contracts.base import (
     CountryCode,
     CriterionName,
     Digest,
-    Long,
     PublicKey,
     Short,
     Slug,
@@ -93,7 +92,7 @@ class Hello(Wire):
 
 
 class Welcome(Wire):
-    """The session stands. ``hub_keys``: current key first, then keys it was rotated from, each signed by the next old."""
+    """The session stands. ``rotations``: how the hub's key came from the one the node pinned, oldest first."""
 
     protocol: int
     epoch: int
@@ -102,7 +101,7 @@ class Welcome(Wire):
 
 
 class KeyRotation(Wire):
-    """A new hub key, signed by the old one over ``b"oncofed-key-rotation\\n" + old + b"\\n" + new`` (the base64url texts)."""
+    """A new hub key, signed by the old one over three lines: ``oncofed-key-rotation``, the old key, the new key."""
 
     old: PublicKey
     new: PublicKey

@@ -94,7 +94,19 @@ def parse(text: str) -> Parsed:
         raise _syntax(text, error) from None
     notes: list[str] = []
     query = Query(all=tuple(_parts(clauses, notes)))
+    notes.extend(_two_numbers(query.all))
     return Parsed(query.canonical(), tuple(dict.fromkeys(notes)))
+
+
+def _two_numbers(parts: Sequence[Part]) -> Iterator[str]:
+    """“age >= 50 and age < 70” is met by a patient imaged at 45 and at 72: two claims, where a range is one."""
+    named = [part.criterion for part in parts if isinstance(part, Criterion) and not part.negated]
+    for name in dict.fromkeys(named):
+        if CRITERIA[name].bands and named.count(name) > 1:
+            yield f"the conditions on {CRITERIA[name].text} may be met by different values; a range (“low..high”) means one"
+    for part in parts:
+        if isinstance(part, Group) and part.same == "study":
+            yield from _two_numbers(part.all)
 
 
 def _syntax(text: str, error: UnexpectedInput) -> QueryError:

@@ -156,14 +156,15 @@ class Policy(_Section):
         """The class the dataset is treated as: what it was loaded as, or stricter."""
         return DatasetClass.PROTECTED if self.rule(dataset_id).tightened else loaded_as
 
-    def shows(self, dataset_ids: Iterable[str], cells: Mapping[str, int]) -> bool:
+    def shows(self, dataset_ids: Iterable[str], cells: Mapping[str, int], *, exact: bool = False) -> bool:
         """Whether numbers over the union of these datasets may stand beside the node's name.
 
-        ``cells`` are what leaves the node anyway (noisy for protected data), so this reveals nothing more.
+        ``cells`` are what leaves the node anyway (noisy for protected data), so this reveals nothing more. Exact
+        numbers of open data are shown however small: zero says there that nobody matches.
         """
         rules = [self.rule(dataset_id).show_numbers for dataset_id in dataset_ids]
         allowed = all(self.answers.show_numbers if own is None else own for own in rules)
-        return allowed and sum(cells.values()) >= self.answers.smallest_number_shown
+        return allowed and (exact or sum(cells.values()) >= self.answers.smallest_number_shown)
 
     @property
     def limits(self) -> Limits:

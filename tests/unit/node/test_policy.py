@@ -105,6 +105,11 @@ def test_which_numbers_stand_beside_the_nodes_name(text, cells, expected):
     assert parse(text).shows(["breast", "lung"], cells) is expected
 
 
+def test_exact_numbers_are_shown_however_small_unless_policy_says_totals_only():
+    assert parse("").shows(["open"], {"": 0}, exact=True)
+    assert not parse("[answers]\nshow_numbers = false").shows(["open"], {"": 100}, exact=True)
+
+
 def test_budgets_can_be_lowered():
     policy = parse("[budget]\nfor_each_organisation = 5\nfor_all_together = 20")
     assert policy.limits == Limits(5, 20)

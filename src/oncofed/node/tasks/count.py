@@ -245,7 +245,7 @@ def _part(
         cells=cells,
         sigma=sigma,
         epsilon=live_epsilon(len(entry.answer)) if entry else 0.0,
-        show=policy.shows(_ids(releases), cells),
+        show=policy.shows(_ids(releases), cells, exact=source is CountSource.EXACT),
         entry=entry,
     )
 
