@@ -1,6 +1,7 @@
 """The portal's pages on plain GET and POST, without a browser: what they say, where they lead, whom they refuse."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -108,6 +109,20 @@ def test_an_operators_theme_is_linked_and_served(anyone: Client) -> None:
         assert b"--accent" in b"".join(response)  # type: ignore[arg-type]
     finally:
         theme.unlink()
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("mailto:hub@example.org", '<a href="mailto:hub@example.org">hub@example.org</a>'),
+        ("https://example.org/help", '<a href="https://example.org/help">https://example.org/help</a>'),
+        ("room 7", "room 7"),
+    ],
+)
+def test_pages_name_the_contact(anyone: Client, settings: Any, contact: str, shown: str) -> None:
+    settings.CONFIGURATION = replace(settings.CONFIGURATION, contact=contact)
+    for path in ("/about/", "/about/accessibility/", "/accounts/login/", "/nowhere/"):
+        assert shown in text_of(anyone.get(path))
 
 
 # ---- errors ---------------------------------------------------------------------------------------------
