@@ -111,6 +111,8 @@ def test_two_criteria_on_age_are_two_claims() -> None:
     assert parse("same study (age >= 50 and age < 70)").query != parse("age 50..69").query
 
 
+TWO_NUMBERS = "the conditions on age at imaging may be met by different values; a range (“low..high”) means one"
+
 NOTES = [
     ("age 50..69", ()),
     ("age 50..70", ("age at imaging 50..70 was read as the bands 50-54 … 65-69",)),
@@ -132,6 +134,10 @@ NOTES = [
     ),
     ("body part in (chest, trunk)", ()),
     ("body part = lung", ()),
+    ("modality = MR and modality = CT", ()),
+    ("age >= 50 and age < 70", (TWO_NUMBERS,)),
+    ("same study (age >= 50 and age < 70)", (TWO_NUMBERS,)),
+    ("same series (slice thickness < 5.5 and slice thickness >= 2.5)", ()),
     ("age = 53 and same study (age = 53 and modality = MR)", ("age at imaging 53 was read as the band 50-54",)),
 ]
 
