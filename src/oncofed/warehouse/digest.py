@@ -1,15 +1,20 @@
 """The content digest of a release: keyed, bound to the dataset and the tables' names, blind to when it was loaded.
 
-Rows are hashed one by one (SHA-256 over their JSON form), sorted, and hashed again by table, in 256 buckets so that no
-single string grows with the data. The digest is an HMAC over all tables' counts and hashes: it can be published without
+Rows are hashed one by one (SHA-256 over their JSON form), sorted, and hashed again by table, in 256 buckets so that
+memory need not grow with the data. It is an HMAC over all tables' counts and hashes: it can be published without
 letting anyone test a guess about the rows.
 """
+
+import hashlib
 
 import duckdb
 
 from oncofed.contracts.base import canonical_json
 from oncofed.trust.pseudonyms import Pseudonyms
 from oncofed.warehouse.schema import TABLES, Table
+
+_MANY_ROWS = 1_500_000
+"""Tables with more rows are hashed in 16 passes, so that memory does not grow with them."""
 
 
 def content_digests(
@@ -36,12 +41,32 @@ def _table_hashes(
     connection: duckdb.DuckDBPyConnection, table: Table, schema: str, only: str | None
 ) -> dict[str, tuple[int, str]]:
     """Number of rows and hash of their contents in one table, by dataset."""
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM {schema}.{table.name}").fetchall()
+    passes = [*"0123456789abcdef"] if rows > _MANY_ROWS else [""]
+    buckets: dict[str, list[tuple[str, int, str]]] = {}
+    for begin in passes:
+        for dataset, bucket, count, digest in _bucket_hashes(connection, table, schema, (only, begin)):
+            buckets.setdefault(dataset, []).append((bucket, count, digest))
+    return {
+        dataset: (
+            sum(count for _, count, _ in found),
+            hashlib.sha256("".join(prefix + digest for prefix, _, digest in sorted(found)).encode()).hexdigest(),
+        )
+        for dataset, found in buckets.items()
+    }
+
+
+def _bucket_hashes(
+    connection: duckdb.DuckDBPyConnection, table: Table, schema: str, narrowed: tuple[str | None, str]
+) -> list[tuple[str, str, int, str]]:
+    """Dataset, bucket, number of rows and hash of the buckets whose name begins as given: bounded memory."""
+    spread = next(column.name for column in table.columns if column.name != "dataset_id")
     statement = f"""
-        WITH hashed AS (SELECT dataset_id, sha256(CAST(json_array({", ".join(_columns(table))}) AS VARCHAR)) AS hash
-                        FROM {schema}.{table.name} WHERE coalesce(dataset_id = $1, TRUE)),
-             bucket AS (SELECT dataset_id, hash[1:2] AS prefix, count(*) AS rows,
-                               sha256(string_agg(hash, '' ORDER BY hash)) AS hash
-                        FROM hashed GROUP BY ALL)
-        SELECT dataset_id, sum(rows)::BIGINT, sha256(string_agg(prefix || hash, '' ORDER BY prefix))
-        FROM bucket GROUP BY dataset_id"""
-    return {dataset: (rows, digest) for dataset, rows, digest in connection.execute(statement, [only]).fetchall()}
+        WITH placed AS (SELECT *, md5(CAST({spread} AS VARCHAR))[1:2] AS bucket FROM {schema}.{table.name}
+                        WHERE coalesce(dataset_id = $1, TRUE)),
+             hashed AS (SELECT dataset_id, bucket,
+                               sha256(CAST(json_array({", ".join(_columns(table))}) AS VARCHAR)) AS hash
+                        FROM placed WHERE starts_with(bucket, $2))
+        SELECT dataset_id, bucket, count(*), sha256(string_agg(hash, '' ORDER BY hash))
+        FROM hashed GROUP BY dataset_id, bucket"""
+    return connection.execute(statement, list(narrowed)).fetchall()

@@ -4,6 +4,7 @@ The shard is built in a staging directory and appears by one rename, so a load t
 crash) leaves every release that stood before as it was.
 """
 
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -92,7 +93,7 @@ def load_with(
             releases = _finish(connection, fresh, digests, release, run, loading)
         finally:
             connection.close()
-        _remove_spill(staged)
+        shutil.rmtree(staged / "spill", ignore_errors=True)
         write_manifest(staged, dict(enumerate(releases)))
         adopt(staged, directory)
     return (*standing.values(), *releases)
@@ -115,14 +116,6 @@ def _open(staged: Path, loading: Loading) -> duckdb.DuckDBPyConnection:
     for table in TABLES.values():
         connection.execute(table.ddl())
     return connection
-
-
-def _remove_spill(staged: Path) -> None:
-    spill = staged / "spill"
-    if spill.is_dir():
-        for part in spill.iterdir():
-            part.unlink()
-        spill.rmdir()
 
 
 def _fill(

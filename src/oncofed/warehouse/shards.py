@@ -163,6 +163,8 @@ def staging(directory: Path) -> Iterator[Path]:
     try:
         yield path
     except (OSError, duckdb.Error) as error:
+        if isinstance(error, duckdb.OutOfMemoryException) and not _says_full(error):
+            raise Refused("load-memory") from error
         if _says_full(error):
             raise Unreachable("disk-full", "loading stopped; the releases that stood before are untouched") from error
         raise

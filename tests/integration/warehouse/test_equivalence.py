@@ -47,13 +47,13 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
 asked = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(query=canonical_queries(), names=asked)
 def test_counts_are_those_of_the_naive_evaluator(crowd: Crowd, query: Query, names: list[tuple[str, str]]) -> None:
     assert crowd.warehouse.count(query, names) == {"": counted(query, crowd.of(names))}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(query=canonical_queries(max_parts=2), names=asked, by=st.sampled_from(list(CRITERIA)))
 def test_breakdowns_are_those_of_the_naive_evaluator(
     crowd: Crowd, query: Query, names: list[tuple[str, str]], by: str
@@ -61,7 +61,7 @@ def test_breakdowns_are_those_of_the_naive_evaluator(
     assert crowd.warehouse.count(query, names, by) == counted_by(query, crowd.of(names), by)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     people=st.lists(st.dictionaries(st.sampled_from("abcdef"), patients().map(representable), max_size=4), max_size=3),
     queries=st.lists(canonical_queries(), min_size=1, max_size=12),

@@ -1,6 +1,7 @@
 """Every criterion is found in the model, in the bands of the contract."""
 
 import math
+from collections.abc import Iterator
 
 import duckdb
 import pytest
@@ -30,8 +31,9 @@ def test_criteria_are_clinical_or_of_images() -> None:
 
 
 @pytest.fixture(scope="module")
-def connection() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("name", sorted(BANDED))

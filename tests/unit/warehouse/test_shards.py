@@ -113,6 +113,12 @@ def test_a_full_disk_is_said_so(tmp_path: Path, error: Exception) -> None:
     assert not list(tmp_path.glob(".loading*"))
 
 
+def test_too_little_memory_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as caught, staging(tmp_path):
+        raise duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block")
+    assert caught.value.code == "load-memory"
+
+
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), staging(tmp_path):
         raise PermissionError("no")
