@@ -44,18 +44,24 @@ SIGNED_IN = (
     "/accounts/email/",
     "/accounts/logout/",
 )
-LOOKS = [(scheme, viewport) for scheme in ("light", "dark") for viewport in (WIDE, NARROW)]
+RICHEST = ("/", f"/search/?q={quote('modality = MR and sex = female')}", "/datasets/", "/datasets/idc-nsclc-radiomics/")
+LIGHT, DARK = "light", "dark"
 
 
-@pytest.mark.parametrize(("scheme", "viewport"), LOOKS)
-def test_public_pages_are_accessible(open_screen: OpenScreen, scheme: str, viewport: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "viewport", "paths"),
+    [(LIGHT, WIDE, PUBLIC), (DARK, NARROW, PUBLIC), (LIGHT, NARROW, RICHEST), (DARK, WIDE, RICHEST)],
+)
+def test_public_pages_are_accessible(
+    open_screen: OpenScreen, scheme: str, viewport: dict[str, int], paths: tuple[str, ...]
+) -> None:
     screen = open_screen(color_scheme=scheme, viewport=viewport, bypass_csp=True)
-    for path in PUBLIC:
+    for path in paths:
         screen.open(path)
         screen.accessible()
 
 
-@pytest.mark.parametrize(("scheme", "viewport"), [LOOKS[0], LOOKS[3]])
+@pytest.mark.parametrize(("scheme", "viewport"), [(LIGHT, WIDE), (DARK, NARROW)])
 def test_pages_of_a_person_are_accessible(open_screen: OpenScreen, scheme: str, viewport: dict[str, int]) -> None:
     screen = open_screen(color_scheme=scheme, viewport=viewport, bypass_csp=True)
     screen.sign_in()
