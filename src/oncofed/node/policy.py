@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from oncofed.contracts.catalogue import DatasetClass
 from oncofed.contracts.errors import BadInput
 from oncofed.disclosure.budget import Limits
-from oncofed.disclosure.constants import DISPLAY_THRESHOLD, LINEAGE_COUNTS, ORGANISATION_COUNTS
+from oncofed.disclosure.constants import LINEAGE_COUNTS, ORGANISATION_COUNTS
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 DAYS: tuple[Day, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -33,7 +33,7 @@ enabled = true                 # false: answer nothing at all
 datasets = ["*"]               # the datasets that may be searched; "*" is every one, "breast-*" all that begin so
 organisations = ["*"]          # the organisations that may ask
 show_numbers = true            # false: this node's number goes into totals only, never beside its name
-smallest_number_shown = {DISPLAY_THRESHOLD}     # a smaller number goes into totals only
+smallest_number_shown = 0      # a smaller number goes into totals only; 0: none does
 
 [hours]                        # when the node answers; outside, it says so
 days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -79,7 +79,7 @@ class Answers(_Section):
     datasets: list[str] = ["*"]
     organisations: list[str] = ["*"]
     show_numbers: bool = True
-    smallest_number_shown: Annotated[int, Field(ge=DISPLAY_THRESHOLD)] = DISPLAY_THRESHOLD
+    smallest_number_shown: Annotated[int, Field(ge=0)] = 0
 
 
 class Hours(_Section):
@@ -164,7 +164,8 @@ class Policy(_Section):
         """
         rules = [self.rule(dataset_id).show_numbers for dataset_id in dataset_ids]
         allowed = all(self.answers.show_numbers if own is None else own for own in rules)
-        return allowed and (exact or sum(cells.values()) >= self.answers.smallest_number_shown)
+        smallest = self.answers.smallest_number_shown
+        return allowed and (exact or not smallest or sum(cells.values()) >= smallest)
 
     @property
     def limits(self) -> Limits:
@@ -183,11 +184,17 @@ def sentences(policy: Policy) -> list[str]:
         f"({policy.hours.time_zone}).",
         f"Each year and dataset, an organisation has {policy.budget.for_each_organisation} live counts, all together "
         f"have {policy.budget.for_all_together}.",
-        f"Numbers below {policy.answers.smallest_number_shown} go into totals only."
-        if policy.answers.show_numbers
-        else "Numbers go into totals only.",
+        _shown(policy.answers),
     ]
     return [*said, *(f"{name}: {_exception(rule)}." for name, rule in sorted(policy.datasets.items()))]
+
+
+def _shown(answers: Answers) -> str:
+    if not answers.show_numbers:
+        return "Numbers go into totals only."
+    if answers.smallest_number_shown:
+        return f"Numbers below {answers.smallest_number_shown} go into totals only."
+    return "Numbers stand beside this node's name."
 
 
 def _listed(names: Iterable[str]) -> str:

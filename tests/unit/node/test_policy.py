@@ -92,8 +92,8 @@ def test_hours_are_local_and_end_exclusively(moment, answers):
     ("text", "cells", "expected"),
     [
         ("", {"": 10}, True),
-        ("", {"": 9}, False),
-        ("", {"": -4}, False),
+        ("", {"": -4}, True),
+        ("[answers]\nsmallest_number_shown = 1", {"": -4}, False),
         ("[answers]\nsmallest_number_shown = 50", {"CT": 30, "MR": 19}, False),
         ("[answers]\nsmallest_number_shown = 50", {"CT": 30, "MR": 20}, True),
         ("[answers]\nshow_numbers = false", {"": 100}, False),
@@ -120,7 +120,7 @@ def test_budgets_can_be_lowered():
     [
         ("[budget]\n\nfor_each_organisation = 51", "line 3: “budget.for_each_organisation”", "only be stricter"),
         ("[budget]\nfor_all_together = -1", "line 2: “budget.for_all_together”", "only be stricter"),
-        ("[answers]\nsmallest_number_shown = 9", "line 2: “answers.smallest_number_shown”", "only be stricter"),
+        ("[answers]\nsmallest_number_shown = -9", "line 2: “answers.smallest_number_shown”", "only be stricter"),
         ("[answers]\nshow_number = true", "line 2: “answers.show_number”", "no such rule"),
         ("# remark\n[anwsers]\n", "line 2: “anwsers”", "no such rule"),
         ("answers = 3", "line 1: “answers”", "valid dictionary"),
@@ -163,4 +163,11 @@ def test_the_rules_can_be_read_as_sentences():
         "d: as all others.",
     ):
         assert part in said
-    assert "Numbers below 10 go into totals only." in sentences(Policy())
+    assert "Numbers stand beside this node's name." in sentences(Policy())
+    assert "Numbers below 30 go into totals only." in sentences(parse("[answers]\nsmallest_number_shown = 30"))
+
+
+def test_exact_numbers_of_open_data_are_shown_however_small():
+    policy = parse("[answers]\nsmallest_number_shown = 30")
+    assert policy.shows(["public"], {"": 2}, exact=True)
+    assert not policy.shows(["breast"], {"": 2})
