@@ -59,7 +59,7 @@ def _page(request: HttpRequest, person: User, form: TokenForm, *, secret: str = 
     context = {
         "person": person,
         "memberships": queries.memberships(person),
-        "tokens": queries.tokens(person),
+        "tokens": list(queries.tokens(person)),
         "form": form,
         "secret": secret,
     }

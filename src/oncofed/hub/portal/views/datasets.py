@@ -67,6 +67,6 @@ def dataset(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "record": listed.record,
         "scope_url": State("", (dataset_id,)).search(),
         "published": queries.published(dataset_id),
-        "releases": catalogue.releases_of(dataset_id),
+        "releases": list(catalogue.releases_of(dataset_id)),
     }
     return render(request, "portal/dataset.html", context)

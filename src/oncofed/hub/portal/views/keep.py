@@ -24,7 +24,10 @@ def searches(request: HttpRequest) -> HttpResponse:
     """My saved searches, and what I have asked."""
     if not isinstance(request.user, User):
         return sign_in_first(request, "searches", request.path)
-    context = {"saved": search.saved_searches(request.user), "asked": search.asks(request.user)[:ASKED_SHOWN]}
+    context = {
+        "saved": list(search.saved_searches(request.user)),
+        "asked": list(search.asks(request.user)[:ASKED_SHOWN]),
+    }
     return render(request, "portal/searches.html", context)
 
 
