@@ -233,10 +233,8 @@ SAME = [
     (f"body part = chest and {LUNG_CT}", LUNG_CT),
     (f"same series (modality = CT) and {BASELINE_CT}", BASELINE_CT),
     (f"same study (modality = CT and body part = chest) and {LUNG_CT}", LUNG_CT),
-    (
-        f"same study (timepoint = baseline and {LUNG_CT}) and {CHEST}",
-        f"same study (timepoint = baseline and {LUNG_CT})",
-    ),
+    (f"{BASELINE_LUNG_CT} and {CHEST}", BASELINE_LUNG_CT),
+    (f"{BASELINE_LUNG_CT} and same study (timepoint is recorded and {CHEST})", BASELINE_LUNG_CT),
     (f"same study (modality = CT and timepoint is recorded) and {LATER_CT}", LATER_CT),
     ("same series (contrast = none and not body part = liver and not body part = lung)", NEITHER),
     ("same series (not body part in (chest, liver) and body part in (chest, abdomen))", ABDOMEN_BUT_LIVER),

@@ -126,6 +126,7 @@ NOTES = [
     ("age between 50 and 70", ("age at imaging 50..70 was read as the bands 50-54 … 65-69",)),
     ("year 2010", ()),
     ("psa 4..10", ()),
+    ("field strength 3 T", ("field strength 3 T was read as the band 2.5-<3.5",)),
     ("field strength = 3T", ("field strength 3T was read as the band 2.5-<3.5",)),
     ("gleason >= 7", ()),
     (
