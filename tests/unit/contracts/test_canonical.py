@@ -268,6 +268,7 @@ DIFFERENT = [
     ("species = any", ""),
     ("species = mouse", "species = dog"),
     ("derived body part = lung", "body part = lung"),
+    (f"{BASELINE_LUNG_CT} and {LATER_CT}", BASELINE_LUNG_CT),
     ("age at diagnosis 50..69", "age at imaging 50..69"),
 ]
 
