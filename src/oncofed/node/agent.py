@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -222,10 +222,18 @@ class Agent:
         if kind is None:
             return refused(task, "task-kind-unknown")
         try:
-            return kind(task, self._context, _now())
+            return kind(self._in_our_time(task), self._context, _now())
         except Exception as error:  # noqa: BLE001 - one task must not keep the others from being answered
             _log.error("a task failed: %s", _where(error))
             return refused(task, "node-fault")
+
+    def _in_our_time(self, task: Task) -> Task:
+        """The task with its end told by this machine's clock, which may be minutes off the hub's.
+
+        Nothing else follows the hub's clock: a hub that lies about the time must not open another year's budget.
+        """
+        offset = timedelta(seconds=self._hub.clock_offset or 0.0)
+        return task.model_copy(update={"expires_at": task.expires_at - offset})
 
     # ---- waiting, and what is said about it -------------------------------------------------------------------------
 

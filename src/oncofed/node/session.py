@@ -66,7 +66,7 @@ class Session:
         while True:
             page = self._answered(since)
             theirs += page.entries
-            if not page.entries or page.entries[-1].sequence >= page.last:
+            if not page.entries or not since < page.entries[-1].sequence < page.last:
                 break
             since = page.entries[-1].sequence
         try:

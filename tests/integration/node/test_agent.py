@@ -149,6 +149,28 @@ def test_a_kind_nobody_knows_and_a_task_that_fails_are_refused(run, hub, warehou
     assert "a value of a patient" not in json.dumps(node.status)
 
 
+@pytest.mark.parametrize("offset", [-240.0, 240.0])
+def test_a_clock_some_minutes_off_does_not_make_tasks_expire(run, hub, warehouse, offset):
+    hub.offset = offset
+    run()
+    asked = task(warehouse).model_copy(update={"expires_at": datetime.now(UTC) + timedelta(seconds=offset + 30)})
+    late = task(warehouse, "sex = male and modality = CT and age 40..70").model_copy(
+        update={"expires_at": datetime.now(UTC) + timedelta(seconds=offset - 30)}
+    )
+    hub.ask(asked, late)
+    hub.until(lambda: len(hub.results) == 2)
+    assert hub.results[asked.task_id].code is None
+    assert hub.results[late.task_id].code == "task-expired"
+
+
+def test_a_hub_that_lies_about_the_time_opens_no_other_years_budget(run, hub, warehouse):
+    hub.offset = 400 * 86400.0
+    node = run()
+    hub.ask(task(warehouse).model_copy(update={"expires_at": datetime.now(UTC) + timedelta(days=401)}))
+    hub.until(lambda: hub.results)
+    assert node.ledger.latest_year() == datetime.now(UTC).year
+
+
 def test_a_bad_policy_is_refused_until_it_is_repaired(run, hub, warehouse):
     texts = ["[answers]\nfoo = 1"]
     from oncofed.node.policy import parse
@@ -364,6 +386,16 @@ def test_what_cannot_be_taken_back_ends_live_counts_and_rewinds_nothing(
     assert hub.results[asked.task_id].code == code
     assert list(node.ledger.entries()) == history[:1]
     assert node.status["ledger_problem"] == code
+
+
+def test_a_hub_that_repeats_itself_does_not_hold_the_node_for_ever(run, hub, enrolled, history, warehouse):
+    from oncofed.contracts.exchange import Answered
+
+    hub.entries, hub.epoch, hub.last = history, 7, 9
+    hub.script["answered"] = lambda _: Answered(entries=tuple(history[:2]), last=9, epoch=7)
+    node = run(ledger=restored(enrolled, history, 0))
+    node.until(lambda: node.status.get("ledger_problem") == "ledger-broken")
+    assert len(hub.seen("answered")) <= 2
 
 
 def test_a_ledger_that_is_broken_on_the_disk_is_not_built_upon(run, hub, enrolled, history, warehouse):
