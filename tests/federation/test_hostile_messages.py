@@ -33,7 +33,7 @@ numbers = iter(range(1000))
 def in_session(federation: Federation, script: Callable[[SimulatedNode], Awaitable[None]]) -> None:
     """Run ``script`` with a fresh simulated node that has joined; the node is suspended afterwards."""
     node_id = f"hostile-{next(numbers)}"
-    invitation = Invitation.from_token(federation.hub.invite(node_id, "Hostile", "IT"))
+    invitation = Invitation.from_token(federation.hub.invite(node_id, organisation="Hostile", country="IT")[0])
 
     async def run() -> None:
         async with httpx.AsyncClient(base_url=federation.hub.url, timeout=30, trust_env=False) as client:
@@ -178,7 +178,7 @@ def test_a_replayed_message_is_refused(federation: Federation) -> None:
 def test_a_bad_invitation_enrols_nobody(federation: Federation, spoil: str) -> None:
     node = make_node(federation.place, f"guest-{spoil}")
     node.command("init", "--title", "Guest", "--country", "IT")
-    token = federation.hub.invite(node.node_id, "Guests", "IT")
+    (token,) = federation.hub.invite(node.node_id, organisation="Guests", country="IT")
     if spoil == "used":
         node.command("enrol", "--token-file", "-", stdin=token)
         node = make_node(federation.place, "guest-second")

@@ -4,7 +4,7 @@ import asyncio
 import json
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,17 +23,18 @@ PAGES = 40
 ROUNDS = 3
 
 
-def invitation(hub: LocalHub, node_id: str) -> Invitation:
-    """A fresh invitation for a simulated node."""
-    return Invitation.from_token(hub.invite(node_id, "Simulated hospitals", "BE"))
+def invitations(hub: LocalHub, node_ids: Iterable[str]) -> list[Invitation]:
+    """Fresh invitations for simulated nodes."""
+    tokens = hub.invite(*node_ids, organisation="Simulated hospitals", country="BE")
+    return [Invitation.from_token(token) for token in tokens]
 
 
 async def _simulate(
-    hub: LocalHub, person: Person, invitations: list[Invitation]
+    hub: LocalHub, person: Person, invited: list[Invitation]
 ) -> tuple[list[SimulatedNode], list[float], int]:
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=hub.url, timeout=60, limits=limits, trust_env=False) as client:
-        nodes = [SimulatedNode(each, client) for each in invitations]
+        nodes = [SimulatedNode(each, client) for each in invited]
         await join_all(nodes)
         stop = asyncio.Event()
         serving = [asyncio.create_task(node.serve(stop)) for node in nodes]
@@ -71,9 +72,8 @@ def many_nodes(nodes: int = 200) -> Measured:
         try:
             hub.start(workers=2)
             person = hub.person("bench@example.org", "researcher", "Bench", password="bench-passphrase-7")
-            with ThreadPoolExecutor(2) as pool:
-                invitations = list(pool.map(lambda number: invitation(hub, f"simulated-{number:03}"), range(nodes)))
-            simulated, timings, lost = asyncio.run(_simulate(hub, person, invitations))
+            invited = invitations(hub, [f"simulated-{number:03}" for number in range(nodes)])
+            simulated, timings, lost = asyncio.run(_simulate(hub, person, invited))
             errors = [error for node in simulated for error in node.errors]
             figures = [
                 Figure(f"{nodes} simulated nodes on PostgreSQL: errors", len(errors), "errors", at_most=0),
@@ -87,10 +87,10 @@ def many_nodes(nodes: int = 200) -> Measured:
             server.cleanup()
 
 
-async def _publish(hub: LocalHub, invitations: list[Invitation], each: int) -> list[str]:
+async def _publish(hub: LocalHub, invited: list[Invitation], each: int) -> list[str]:
     async with httpx.AsyncClient(base_url=hub.url, timeout=120, trust_env=False) as client:
         errors: list[str] = []
-        for index, one in enumerate(invitations):
+        for index, one in enumerate(invited):
             node = SimulatedNode(one, client)
             await node.join()
             releases = tuple(
@@ -107,8 +107,8 @@ def large_catalogue(datasets: int = 5000, nodes: int = 10) -> Measured:
         hub = LocalHub(Path(directory) / "hub")
         try:
             hub.start()
-            invitations = [invitation(hub, f"publisher-{number}") for number in range(nodes)]
-            errors = asyncio.run(_publish(hub, invitations, datasets // nodes))
+            invited = invitations(hub, [f"publisher-{number}" for number in range(nodes)])
+            errors = asyncio.run(_publish(hub, invited, datasets // nodes))
             if errors:
                 raise RuntimeError(json.dumps(errors))
             rounds = [_pages(hub.url) for _ in range(ROUNDS)]

@@ -176,11 +176,11 @@ class LocalHub:
         """End the hub."""
         self.service.stop()
 
-    def invite(self, node_id: str, organisation: str, country: str) -> str:
-        """A fresh invitation, as one line of text."""
+    def invite(self, *node_ids: str, organisation: str, country: str) -> list[str]:
+        """A fresh invitation for each node, as one line of text."""
         return self.command(
-            "invite", node_id, "--organisation", organisation, "--country", country, "--url", self.url
-        ).strip()
+            "invite", *node_ids, "--organisation", organisation, "--country", country, "--url", self.url
+        ).splitlines()
 
     def person(self, email: str, role: str, organisation: str, *, password: str) -> Person:
         """Let a person sign in with ``password``, and with a token."""
@@ -218,7 +218,8 @@ class LocalNode:
     def enrol(self, hub: LocalHub) -> None:
         """Make the node's keys and enrol it with a fresh invitation."""
         self.command("init", "--title", self.title, "--country", self.country)
-        self.command("enrol", "--token-file", "-", stdin=hub.invite(self.node_id, self.organisation, self.country))
+        (token,) = hub.invite(self.node_id, organisation=self.organisation, country=self.country)
+        self.command("enrol", "--token-file", "-", stdin=token)
 
     def start(self) -> None:
         """Start the agent; ``await_session`` waits until it is at the hub."""

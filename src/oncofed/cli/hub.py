@@ -80,7 +80,7 @@ def start(
 
 @app.command()
 def invite(
-    node_id: Annotated[str, typer.Argument(help="The node's identifier: lower-case letters, digits, hyphens.")],
+    node_id: Annotated[list[str], typer.Argument(help="Identifiers of nodes: lower-case letters, digits, hyphens.")],
     organisation: OrganisationTitle,
     country: Annotated[str, typer.Option(help="ISO 3166-1: two capital letters.")],
     title: Annotated[str, typer.Option(help="The node's name on pages; the node's own choice if not given.")] = "",
@@ -88,7 +88,7 @@ def invite(
     url: Annotated[str, typer.Option(help="The hub's address as the node reaches it.")] = "",
     data_dir: Directory = None,
 ) -> None:
-    """Print an invitation with which one node can enrol, once."""
+    """Print an invitation with which one node can enrol, once; a line for each node named."""
     choose(data_dir)
     configured = load_made()
     from oncofed.hub.accounts.actions import organisation_named
@@ -96,20 +96,17 @@ def invite(
     from oncofed.hub.exchange.actions import invite as make_invitation
     from oncofed.hub.exchange.keyring import Keyring
 
-    guest = Guest(
-        node_id=node_id,
-        organisation=organisation_named(title=organisation, country=country, by=BY),
-        country=country,
-        title=title,
-    )
-    letter = make_invitation(
-        guest=guest,
-        hub_url=url or configured.public_url,
-        hub_key=Keyring(configured.keys_directory).current.public,
-        by=BY,
-        life=timedelta(days=days),
-    )
-    typer.echo(letter)
+    home = organisation_named(title=organisation, country=country, by=BY)
+    hub_key = Keyring(configured.keys_directory).current.public
+    for one in node_id:
+        letter = make_invitation(
+            guest=Guest(node_id=one, organisation=home, country=country, title=title),
+            hub_url=url or configured.public_url,
+            hub_key=hub_key,
+            by=BY,
+            life=timedelta(days=days),
+        )
+        typer.echo(letter)
     typer.echo(f"Usable once, for {days} days. At the hospital: oncofed node enrol", err=True)
 
 
