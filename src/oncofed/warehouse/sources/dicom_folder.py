@@ -13,15 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from oncofed.contracts.catalogue import DatasetRecord
 from oncofed.contracts.errors import BadInput
 from oncofed.contracts.vocabulary import domain
 from oncofed.trust.pseudonyms import Pseudonyms
 from oncofed.warehouse.schema import TABLES
 from oncofed.warehouse.sources.base import Draft, Filling, SourceReport
-from oncofed.warehouse.sources.columns import append_arrow
+from oncofed.warehouse.sources.columns import append_rows
 from oncofed.warehouse.sources.dicom_headers import Header, Unusable, read_header
 
 SUPPORTS = (
@@ -124,19 +122,9 @@ class DicomFolderSource:
             "imaging_series": found.series,
             "derived_object": found.objects,
         }
-        schemas = {name: filling.connection.table(name).limit(0).to_arrow_table().schema for name in rows}
         for name, by_key in rows.items():
-            complete = [
-                {column.name: row.get(column.name) for column in TABLES[name].columns}
-                | {"dataset_id": self.record.dataset_id}
-                for row in by_key.values()
-            ]
-            append_arrow(filling.connection, name, pa.Table.from_pylist(complete, schema=_loose(schemas[name])))
-
-
-def _loose(schema: pa.Schema) -> pa.Schema:
-    """The schema with decimals as doubles, which Python floats convert to."""
-    return pa.schema([(f.name, pa.float64() if pa.types.is_decimal(f.type) else f.type) for f in schema])
+            named = (row | {"dataset_id": self.record.dataset_id} for row in by_key.values())
+            append_rows(filling.connection, TABLES[name], named)
 
 
 def _add(found: _Found, header: Header, instance: str, size: int, pseudonyms: Pseudonyms) -> None:

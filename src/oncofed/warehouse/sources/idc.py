@@ -31,7 +31,7 @@ from oncofed.contracts.errors import BadInput
 from oncofed.contracts.vocabulary import normalise
 from oncofed.trust.pseudonyms import Pseudonyms
 from oncofed.warehouse.sources.base import Draft, Filling, SourceReport
-from oncofed.warehouse.sources.columns import append_rows, column_values
+from oncofed.warehouse.sources.columns import append_texts, column_values
 from oncofed.warehouse.sources.idc_collections import CollectionEntry, choose, read_collections
 
 ISSUER = "idc"
@@ -155,7 +155,7 @@ def _pseudonymise(connection: duckdb.DuckDBPyConnection, pseudonyms: Pseudonyms)
     connection.execute("CREATE TEMP TABLE patient_name (PatientID VARCHAR, patient_key VARCHAR)")
     connection.execute("CREATE TEMP TABLE uid_name (uid VARCHAR, pseudonym VARCHAR)")
     ids = column_values(connection, "SELECT DISTINCT PatientID FROM series")
-    append_rows(connection, "patient_name", ids, pseudonyms.patients(ids, ISSUER))
+    append_texts(connection, "patient_name", ids, pseudonyms.patients(ids, ISSUER))
     ((rows,),) = connection.execute("SELECT count(*) FROM series").fetchall()
     parts = rows // _BATCH + 1
     connection.execute(
@@ -165,7 +165,7 @@ def _pseudonymise(connection: duckdb.DuckDBPyConnection, pseudonyms: Pseudonyms)
     )
     for part in range(parts):
         uids = column_values(connection, "SELECT uid FROM uid WHERE part = $1", [part])
-        append_rows(connection, "uid_name", uids, pseudonyms.uids(uids))
+        append_texts(connection, "uid_name", uids, pseudonyms.uids(uids))
     connection.execute("DROP TABLE uid")
 
 

@@ -18,7 +18,7 @@ from oncofed.trust.pseudonyms import Pseudonyms
 from oncofed.warehouse.extraction import Extraction, extractions
 from oncofed.warehouse.schema import TABLES, Column, Table
 from oncofed.warehouse.sources.base import Draft, Filling, SourceReport
-from oncofed.warehouse.sources.columns import append_rows, column_values
+from oncofed.warehouse.sources.columns import append_texts, column_values
 
 _READERS = {".parquet": "read_parquet($1)", ".csv": "read_csv($1, header = true, all_varchar = true)"}
 LOADABLE = tuple(table.name for table in TABLES.values() if table.patients)
@@ -129,7 +129,7 @@ def _name_anew(
         for begin in range(0, len(old), _BATCH):
             part = old[begin : begin + _BATCH]
             new = pseudonyms.patients(part) if column.pseudonym == "patient" else pseudonyms.uids(part)
-            append_rows(connection, "renamed", part, new)
+            append_texts(connection, "renamed", part, new)
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE arrived AS
                 SELECT a.* REPLACE (r.new AS {name})
