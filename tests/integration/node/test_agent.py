@@ -243,6 +243,20 @@ def test_it_goes_on_after_a_cut_network_and_a_hub_that_fails(run, hub, warehouse
     assert node.status["failures"] == 0
 
 
+@pytest.mark.parametrize("code", ["clock-off", "node-suspended", "node-unknown"])
+def test_a_refused_session_is_told_and_tried_again(run, hub, warehouse, code):
+    hub.script["session"] = lambda _: failure(code)
+    node = run()
+    node.until(lambda: node.status.get("code") == code)
+    hub.until(lambda: len(hub.seen("session")) > 1)
+    assert not hub.seen("poll")
+    hub.script.clear()
+    asked = task(warehouse)
+    hub.ask(asked)
+    hub.until(lambda: hub.results)
+    node.until(lambda: node.status["code"] is None)
+
+
 def test_an_error_nobody_thought_of_does_not_end_it(run, hub, warehouse):
     node = run()
     hub.until(lambda: hub.seen("poll"))
