@@ -158,7 +158,7 @@ def _text(path: Path) -> str:
 
 def _sqlite(path: Path) -> dict[str, Any]:
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "oncofed.hub.core.sqlite",
         "NAME": path,
         "TEST": {"NAME": path.with_name("test.sqlite")},  # a file: several threads read and write it
         "OPTIONS": {
