@@ -1,7 +1,10 @@
 """Serving: one process, or several with PostgreSQL."""
 
+import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from django.conf import settings
@@ -30,6 +33,11 @@ class Listening:
         return f"{'https' if self.certificate else 'http'}://{host}:{self.port}"
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    """To be told to stop is no error."""
+    sys.exit(0)
+
+
 def serve(listening: Listening) -> None:
     """Serve until SIGINT or SIGTERM."""
     if listening.workers > 1 and not settings.CONFIGURATION.postgresql:
@@ -56,6 +64,8 @@ def serve(listening: Listening) -> None:
     if listening.workers > 1:
         Multiprocess(config, sockets=[config.bind_socket()]).run()
         return
+    for sign in (signal.SIGTERM, signal.SIGINT):  # the server ends in order, then hands the signal on to us
+        signal.signal(sign, _end)
     server = uvicorn.Server(config)
     server.run()
     if not server.started:

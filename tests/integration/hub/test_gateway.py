@@ -150,6 +150,7 @@ def test_a_hub_from_nothing_in_one_command(tmp_path: Path):
     finally:
         started.terminate()
         _, said = started.communicate(timeout=20)
+    assert started.returncode == 0
     assert "Made a hub" in said
     assert f"Serving https://127.0.0.1:{port}" in said
     assert "Traceback" not in said
