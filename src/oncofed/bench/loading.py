@@ -27,13 +27,13 @@ print(json.dumps({"status": status, "seconds": seconds, "peak_mib": peak}), file
 """
 
 
-def load_everything() -> tuple[float, float]:
-    """Seconds and peak resident MiB of ``oncofed node load idc --all`` into an empty node."""
+def load_once(*selection: str) -> tuple[float, float]:
+    """Seconds and peak resident MiB of ``oncofed node load idc SELECTION`` into an empty node."""
     with tempfile.TemporaryDirectory(prefix="oncofed-bench-") as directory:
         environment = {**os.environ, "ONCOFED_DATA": str(Path(directory) / "node")}
         command("node", "init", "--title", "Bench", "--country", "IT", environment=environment)
         done = subprocess.run(
-            [sys.executable, "-c", _CHILD, "node", "load", "idc", "--all"],
+            [sys.executable, "-c", _CHILD, "node", "load", "idc", *selection],
             env=environment,
             capture_output=True,
             text=True,
@@ -45,9 +45,9 @@ def load_everything() -> tuple[float, float]:
     return told["seconds"], told["peak_mib"]
 
 
-def measure(runs: int = RUNS) -> Measured:
+def measure(runs: int = RUNS, selection: tuple[str, ...] = ("--all",)) -> Measured:
     """The medians of ``runs`` loads."""
-    loads = [load_everything() for _ in range(runs)]
+    loads = [load_once(*selection) for _ in range(runs)]
     figures = [
         Figure("load all of IDC into one node", median([seconds for seconds, _ in loads]), "s", at_most=30),
         Figure("peak memory of that load", median([peak for _, peak in loads]), "MiB", at_most=1536),

@@ -75,7 +75,10 @@ def demo(
     keep = not (once or os.environ.get("DEMO") == "once") and sys.stdin.isatty() and sys.stdout.isatty()
     console = Console(width=None if sys.stdout.isatty() else 110)
     started = time.monotonic()
-    running = _begin(fresh_directory(directory.resolve()))
+    try:
+        running = _begin(fresh_directory(directory.resolve()))
+    except FileExistsError as error:
+        raise typer.BadParameter(str(error), param_hint="--directory") from error
     # `make demo` may be ended from outside: leave nothing running then either
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
