@@ -16,7 +16,7 @@ PUBLIC = (
     f"/search/?q={quote(NARROW_QUESTION)}",
     f"/search/?q={quote('modality = MR and body prat = breast')}",
     f"/search/together/?q={quote('sex = female')}",
-    f"/search/values/diagnosis/?q={quote('sex = female')}",
+    f"/search/values/body_part/?q={quote('sex = female')}",
     "/search/values/diagnosis/?value=lung",
     "/search/values/modality/?value=nothing+like+it",
     "/datasets/",

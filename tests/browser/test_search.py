@@ -114,6 +114,7 @@ def test_a_question_is_asked_of_chosen_datasets_only(screen: Screen) -> None:
     expect(page.get_by_label("Only in these datasets")).to_contain_text("ACRIN-6698")
     expect(page.locator(".published .big-number")).to_have_text("385")
     page.locator("#v-modality-mr").click()
+    expect(page.locator("#sentence")).to_contain_text("magnetic resonance")
     expect(page).to_have_url(re.compile("dataset=idc-acrin-6698"))
     page.get_by_role("link", name=re.compile("Leave out ACRIN-6698")).click()
     expect(page.get_by_label("Only in these datasets")).to_have_count(0)
