@@ -1,7 +1,7 @@
 """The outcome of a question as it changes: waits on a bell, reads in a few threads of its own, holds nothing meanwhile.
 
 A request's own database connection is let go before (``authentication.let_connection_go``). Reads run in
-``READERS`` threads, which keep one connection each: however many people wait, the database sees no more than that.
+``READERS`` threads, one connection each: however many people wait, the database sees no more than that.
 """
 
 import asyncio
@@ -58,6 +58,9 @@ async def _in_thread(look: Callable[[uuid.UUID], T], identifier: uuid.UUID) -> T
         except DatabaseError:
             connection.close()  # a connection that failed once is not used again
             raise
+        finally:
+            if connection.vendor == "postgresql":
+                connection.close()  # back to the pool: whoever needs it next has it at once
 
     return await asyncio.get_running_loop().run_in_executor(_readers, safely)
 
