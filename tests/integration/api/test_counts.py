@@ -73,21 +73,12 @@ def test_answers_that_come_together_are_told_together(client: httpx.Client, node
         assert json.loads(next(lines))["version"] == 2
 
 
-def test_the_first_state_comes_at_once(client: httpx.Client, nodes: tuple[Node, Node]) -> None:
-    ask(client)  # warm
-    start = time.perf_counter()
-    asked = ask(client)
-    with client.stream("GET", f"counts/{asked['id']}/stream") as response:
-        next(response.iter_lines())
-        assert time.perf_counter() - start < 1.0  # the bench holds it to 200 ms on a quiet machine
-
-
 def test_a_long_poll_ends_with_the_next_version(client: httpx.Client, nodes: tuple[Node, Node]) -> None:
     asked = ask(client)
     threading.Timer(0.3, answer, (nodes[0], 11)).start()
     start = time.perf_counter()
-    reply = client.get(f"counts/{asked['id']}", params={"wait": 15, "seen": 0}).json()
-    assert time.perf_counter() - start < 10
+    reply = client.get(f"counts/{asked['id']}", params={"wait": 25, "seen": 0}).json()
+    assert time.perf_counter() - start < 20  # it did not wait to the end
     assert (reply["version"], reply["total"]["value"]) == (1, 11)
 
 

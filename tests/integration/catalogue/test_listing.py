@@ -1,10 +1,7 @@
 """The list of datasets, its facets, and the figures of the home page."""
 
-import time
-
 import pytest
 
-from oncofed.bench.report import percentile
 from oncofed.contracts.catalogue import Cube, SizeBand
 from oncofed.contracts.errors import BadInput
 from oncofed.hub.catalogue import queries
@@ -106,7 +103,8 @@ def test_modalities_are_those_that_stand_out_of_the_noise() -> None:
     assert queries.dataset("a1").entry.modalities == ("MR",)
 
 
-def test_five_thousand_datasets_list_within_200_ms() -> None:
+def test_of_five_thousand_datasets_each_page_finds_its_own() -> None:
+    """How fast, `oncofed bench search --part catalogue` says."""
     small = Cube(epsilon=4.0, delta=1e-6, marginals=())
     hub.node(
         "north",
@@ -122,11 +120,7 @@ def test_five_thousand_datasets_list_within_200_ms() -> None:
             name,
             *(release(f"{name}-{n}", with_cube=small, supports=(), keywords=[f"k{n}"]) for n in range(1550)),
         )
-    queries.dataset_list()
-    taken = []
+    assert queries.dataset_list().count == 5000
     for n in range(30):
-        start = time.perf_counter()
         page = queries.dataset_list(Filters("t" if n % 2 else "", {"programme": frozenset({f"p{n}"})}), limit=50)
-        taken.append(time.perf_counter() - start)
         assert page.count in (47, 48)
-    assert percentile(taken, 95) < 0.2

@@ -147,7 +147,15 @@ def test_messages_that_are_none(play):
         peer = stage.peer
         for verb in ("session", "publish", "poll", "answered", "enrol"):
             assert code(await peer.post(verb, b'{"no": 1}')) == "message-invalid"
-        for body in (b"", b"[]", b'{"instance": "first"}', b'{"instance": "first", "results": {}}', b"[" * 100000):
+        assert code(await peer.post("poll", b'{"instance": "a\\u0000b"}')) == "message-invalid"
+        for body in (
+            b"",
+            b"[]",
+            b'{"instance": "first"}',
+            b'{"instance": "first", "results": {}}',
+            b'{"instance": "\\u0000", "results": []}',
+            b"[" * 100000,
+        ):
             assert code(await peer.post("results", body)) == "message-invalid"
         reply = await peer.post("poll", b" " * (MAX_BODY_BYTES + 1))
         assert (reply.status_code, code(reply)) == (413, "too-large")
@@ -240,7 +248,7 @@ def test_a_held_poll_gets_the_task_at_once_and_the_result_is_taken_in(play):
         began = time.monotonic()
         sent = await stage.send("hello")
         (task,) = tasks(await held).tasks
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15  # it was not held to the end
         assert (task.task_id, task.kind, task.payload) == (sent.pk, "echo", {"words": "hello"})
         assert task.asker.organisation == "uni-one"
         assert tasks(await stage.peer.poll()).tasks == ()  # leased
@@ -283,7 +291,7 @@ def test_a_foreign_task_is_unknown(play):
 
 def test_one_bad_result_does_not_take_the_others_with_it(play):
     async def scene(stage):
-        good, malformed, empty, large, bad = [await stage.send() for _ in range(5)]
+        good, malformed, empty, large, bad, nul = [await stage.send() for _ in range(6)]
         await stage.peer.poll()
         body = {
             "instance": "first",
@@ -293,6 +301,7 @@ def test_one_bad_result_does_not_take_the_others_with_it(play):
                 {"task_id": empty.pk, "status": "answered"},
                 answered(large.pk, said="x" * MAX_RESULT_BYTES).model_dump(mode="json"),
                 answered(bad.pk, bad=True).model_dump(mode="json"),
+                answered(nul.pk, said="a\0b").model_dump(mode="json"),
                 "nothing at all",
             ],
         }
@@ -301,6 +310,7 @@ def test_one_bad_result_does_not_take_the_others_with_it(play):
             (empty.pk, "result-invalid"),
             (large.pk, "too-large"),
             (bad.pk, "answer-malformed"),
+            (nul.pk, "result-invalid"),
             ("", "task-unknown"),
         ]
         states = {task.pk: (task.state, task.code) for task in await stage.db(lambda: list(Task.objects.all()))}
@@ -310,8 +320,9 @@ def test_one_bad_result_does_not_take_the_others_with_it(play):
             empty.pk: (TaskState.REFUSED, "result-invalid"),
             large.pk: (TaskState.REFUSED, "too-large"),
             bad.pk: (TaskState.REFUSED, "answer-malformed"),
+            nul.pk: (TaskState.REFUSED, "result-invalid"),
         }
-        assert len(stage.domain.ended) == 5
+        assert len(stage.domain.ended) == 6
         # the refused one is not opened again by a better answer
         assert rejected(await stage.peer.results(answered(bad.pk))) == [(bad.pk, "task-closed")]
 

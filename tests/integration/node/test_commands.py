@@ -401,7 +401,7 @@ def test_the_agent_starts_polls_and_ends_at_once_when_told(loaded, hub, director
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=30)
         assert process.returncode == 0, said
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 20  # though a poll is held for longer
     first = json.loads(said.splitlines()[0])
     assert first["message"].startswith("session 1 at http://127.0.0.1")
     assert read(loaded("status", "--json")[1])["agent"]["state"] == "stopped"

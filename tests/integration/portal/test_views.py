@@ -276,7 +276,7 @@ def test_only_the_chosen_datasets_are_asked(researcher: Client, north: Node) -> 
     assert "dataset=open-mr" in response["Location"]
     page = text_of(researcher.get(response["Location"]))
     assert "Exact: only open data was counted." in page
-    assert "1 dataset was asked" in page
+    assert "Datasets asked: 1, at hospitals: 1." in page
 
 
 def test_a_dataset_that_is_not_published_is_told(anyone: Client, north: Node) -> None:
