@@ -11,12 +11,13 @@ from oncofed.contracts.outcome import NodeOutcome, NodeState, Outcome, ValueEsti
 
 @dataclass(frozen=True)
 class Tally:
-    """How far an answer has come; ``top`` ends the scale of the bars."""
+    """How far an answer has come; ``datasets`` at ``asked`` nodes; ``top`` ends the scale of the bars."""
 
     done: int
     all: int
     top: int
     datasets: int
+    asked: int
 
 
 def shown(outcome: Outcome) -> dict[str, object]:
@@ -29,6 +30,7 @@ def shown(outcome: Outcome) -> dict[str, object]:
         all=len(outcome.nodes),
         top=max(map(_reach, answered), default=1) or 1,
         datasets=sum(node.datasets for node in outcome.nodes),
+        asked=sum(node.datasets > 0 for node in outcome.nodes),
     )
     return {
         "outcome": outcome,
