@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import transaction
-from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -32,6 +31,7 @@ from oncofed.trust.http_signatures import Signed, sign_response, signed_claim, v
 HUB_KEY_HEADER = "oncofed-hub-key"
 SWEEP_SECONDS = 1.0
 PRUNE_SECONDS = 60.0
+_NUL = b"\\u0000"
 _DRAIN_BYTES = 4 * wire.MAX_BODY_BYTES
 
 _STATUS = {
@@ -192,7 +192,7 @@ class Exchange:
             now=letter.now,
             nonce=letter.signed.nonce,
             results=envelope.results,
-            many_bytes=len(letter.body) > wire.MAX_RESULT_BYTES,
+            suspect=len(letter.body) > wire.MAX_RESULT_BYTES or _NUL in letter.body,
         )
         return await self._held_open(request, call, envelope.wait_seconds)
 
@@ -309,8 +309,10 @@ async def _body(request: Request) -> bytes:
 
 def _parse(kind: type[W], body: bytes) -> W:
     try:
+        if _NUL in body:
+            raise ValueError("PostgreSQL stores no NUL")
         return kind.model_validate_json(body)
-    except ValidationError as error:
+    except ValueError as error:
         raise BadInput("message-invalid", f"not a {kind.__name__}") from error
 
 
@@ -320,6 +322,8 @@ def _envelope(body: bytes) -> _ResultsEnvelope:
         raw = json.loads(body)
         results = raw["results"]
         head = wire.Results.model_validate({**raw, "results": []})
+        if "\0" in head.instance:
+            raise ValueError("PostgreSQL stores no NUL")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput("message-invalid", "not Results") from error
     if not isinstance(results, list):

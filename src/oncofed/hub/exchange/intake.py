@@ -35,8 +35,8 @@ class Call:
     nonce: str = ""
     results: tuple[Any, ...] = ()
     """As they came, not validated yet: one that is malformed must not take the others with it."""
-    many_bytes: bool = False
-    """Whether the body was large enough that one result may exceed the limit."""
+    suspect: bool = False
+    """Whether a result may exceed the limit or hold a NUL: then each is looked at."""
 
 
 Outcome = wire.Tasks | OncofedError
@@ -150,7 +150,7 @@ def _take(batch: _Batch, call: Call, raw: object) -> _Ending | wire.Rejection | 
     task = batch.tasks.get(task_id)
     if task is None or task.node_id != call.node_id:
         return wire.Rejection(task_id=task_id, code="task-unknown")
-    result = _read(raw, call.many_bytes)
+    result = _read(raw, call.suspect)
     if isinstance(result, wire.Result):
         batch.entries.setdefault(call.node_id, []).extend(registry.kind(task.kind).entries(result))
     if task.state not in OPEN_STATES:
@@ -169,10 +169,13 @@ def _refusal(task: Task, code: str) -> wire.Result:
     return wire.Result(task_id=task.pk, status=wire.ResultStatus.REFUSED, code=code)
 
 
-def _read(raw: object, check_size: bool) -> wire.Result | str:
+def _read(raw: object, suspect: bool) -> wire.Result | str:
     """The result, or the code that says why it is none."""
-    if check_size and len(canonical_json(raw)) > wire.MAX_RESULT_BYTES:
+    text = canonical_json(raw) if suspect else b""
+    if len(text) > wire.MAX_RESULT_BYTES:
         return "too-large"
+    if b"\\u0000" in text:  # PostgreSQL stores no NUL
+        return "result-invalid"
     try:
         result = wire.Result.model_validate(raw)
     except ValidationError:

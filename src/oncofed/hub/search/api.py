@@ -21,6 +21,8 @@ from oncofed.hub.search.models import SavedSearch
 router = Router(tags=["search"])
 
 MAX_TEXT = 8000
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL stores no NUL."""
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Refusals = {400: Problem, 401: Problem, 403: Problem, 404: Problem, 409: Problem, 422: Problem}
 
@@ -51,13 +53,13 @@ class CountRequest(Question):
 
     by: Annotated[str, StringConstraints(max_length=64)] | None = None
     datasets: list[Annotated[str, StringConstraints(max_length=63)]] | None = None
-    purpose: Annotated[str, StringConstraints(max_length=200)] = ""
+    purpose: Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)] = ""
 
 
 class SearchRequest(Question):
     """A search to keep."""
 
-    title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
 
 
 class Search(Reply):
