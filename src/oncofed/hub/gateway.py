@@ -18,7 +18,7 @@ from oncofed.hub.search.warming import warm
 MAX_PAGE_BODY_BYTES = 1024 * 1024
 """People and programs send forms and queries; only nodes send more (``exchange`` has its own limit)."""
 _TOO_LARGE = b'{"code":"too-large","detail":""}'
-_NUL = b'{"code":"request-invalid","detail":"no address of ours holds a NUL"}'
+_NO_SUCH = b'{"code":"request-invalid","detail":"no such address"}'
 
 
 class _TooLarge(Exception):
@@ -86,8 +86,8 @@ async def _limited(django: Callable[..., Awaitable[None]], scope: Scope, receive
     if not declared.isdigit() or int(declared) > MAX_PAGE_BODY_BYTES:
         await _reply(send, 413, _TOO_LARGE)
         return
-    if b"%00" in scope.get("raw_path", b"") or b"%00" in scope.get("query_string", b""):
-        await _reply(send, 400, _NUL)
+    if "\0" in scope["path"]:  # no address of ours holds a NUL, and PostgreSQL could not look it up
+        await _reply(send, 404, _NO_SUCH)
         return
     received = 0
     started = False
