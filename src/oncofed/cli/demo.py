@@ -42,9 +42,9 @@ QUESTIONS = (
 READING = (
     "How to read this: a protected hospital adds random noise to its answer before it leaves the hospital, the same "
     "for everybody who asks the same. A single answer is off by about 10 patients (95 % within 30); the noise cancels "
-    "in the total, whose range is given. Near zero a number proves little: a hospital without a single case may say 12 "
-    "or -9, and small answers go into the total only. Open data are counted exactly. As these data are public, this "
-    "demo can show the true count; a real hospital never does."
+    "in the total, whose range is given. Near zero a number proves little: a hospital without a single case may well "
+    "say 12. Open data are counted exactly. As these data are public, this demo can show the true count; a real "
+    "hospital never does."
 )
 
 
