@@ -6,6 +6,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,9 +34,11 @@ def invitations(hub: LocalHub, node_ids: Iterable[str]) -> list[Invitation]:
 async def _simulate(
     hub: LocalHub, person: Person, invited: list[Invitation]
 ) -> tuple[list[SimulatedNode], list[float], int]:
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=hub.url, timeout=60, limits=limits, trust_env=False) as client:
-        nodes = [SimulatedNode(each, client) for each in invited]
+    async with AsyncExitStack() as stack:
+        nodes = []
+        for each in invited:  # a connection pool of its own, as 200 hospitals have
+            client = httpx.AsyncClient(base_url=hub.url, timeout=60, trust_env=False)
+            nodes.append(SimulatedNode(each, await stack.enter_async_context(client)))
         await join_all(nodes)
         stop = asyncio.Event()
         serving = [asyncio.create_task(node.serve(stop)) for node in nodes]
