@@ -27,6 +27,8 @@ Directory = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="ONCOFED_DATA", help="The hub's data directory.", show_default="./oncofed-hub"),
 ]
+Email = Annotated[str, typer.Argument(help="The address the person signs in with.")]
+NodeId = Annotated[str, typer.Argument(help="The node's identifier.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 OrganisationTitle = Annotated[str, typer.Option("--organisation", help="The organisation's name or identifier.")]
@@ -173,7 +175,7 @@ def rotate_key(data_dir: Directory = None) -> None:
 
 @person.command("create")
 def person_create(
-    email: str,
+    email: Email,
     role: Annotated[str, typer.Option(help="See `oncofed hub person roles`.")] = "researcher",
     organisation: Annotated[str, typer.Option(help="The organisation's name or identifier.")] = "",
     name: Annotated[str, typer.Option(help="The person's name.")] = "",
@@ -198,8 +200,8 @@ def person_create(
 
 @person.command("role")
 def person_role(
-    email: str,
-    role: str,
+    email: Email,
+    role: Annotated[str, typer.Argument(help="See `oncofed hub person roles`.")],
     organisation: OrganisationTitle,
     take: Annotated[bool, typer.Option("--take", help="Take the role away.")] = False,
     data_dir: Directory = None,
@@ -215,7 +217,7 @@ def person_role(
 
 
 @person.command("password")
-def person_password(email: str, password_stdin: FromStdin = False, data_dir: Directory = None) -> None:
+def person_password(email: Email, password_stdin: FromStdin = False, data_dir: Directory = None) -> None:
     """Give a person a new password."""
     choose(data_dir)
     load_made()
@@ -229,7 +231,7 @@ def person_password(email: str, password_stdin: FromStdin = False, data_dir: Dir
 
 @person.command("token")
 def person_token(
-    email: str,
+    email: Email,
     name: Annotated[str, typer.Option(help="What it is for.")] = "token",
     days: Annotated[int, typer.Option(help="How long it can be used.")] = 90,
     data_dir: Directory = None,
@@ -301,18 +303,18 @@ def node_list(data_dir: Directory = None, as_json: AsJson = False) -> None:
 
 
 @node.command("suspend")
-def node_suspend(node_id: str, data_dir: Directory = None) -> None:
+def node_suspend(node_id: NodeId, data_dir: Directory = None) -> None:
     """Refuse a node's calls from now on."""
     _set_state(node_id, data_dir, "suspended")
 
 
 @node.command("admit")
-def node_admit(node_id: str, data_dir: Directory = None) -> None:
+def node_admit(node_id: NodeId, data_dir: Directory = None) -> None:
     """Let a suspended node in again."""
     _set_state(node_id, data_dir, "active")
 
 
-def _set_state(node_id: str, data_dir: Path | None, state: str) -> None:
+def _set_state(node_id: NodeId, data_dir: Path | None, state: str) -> None:
     choose(data_dir)
     load_made()
     from oncofed.hub.exchange import actions
