@@ -90,7 +90,7 @@ def drop_listeners() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-            "WHERE query = 'LISTEN oncofed' AND pid <> pg_backend_pid()"
+            "WHERE query = 'LISTEN oncofed' AND pid <> pg_backend_pid() AND datname = current_database()"
         )
         return cursor.fetchone()[0]
 
