@@ -211,4 +211,10 @@ NODE = {
     ),
 }
 
-CODES: dict[str, Code] = QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB | NODE
+PREPARE = {
+    "prepare-run-unknown": Code(
+        2, "this is not the directory of a preparation run", "Make one with `oncofed prepare scan`."
+    ),
+}
+
+CODES: dict[str, Code] = PREPARE | QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB | NODE

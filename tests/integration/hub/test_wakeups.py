@@ -1,6 +1,7 @@
 """Bells: within a process, after the commit, and between processes with PostgreSQL."""
 
 import asyncio
+import contextlib
 import threading
 
 import pytest
@@ -40,6 +41,26 @@ def test_a_bell_rings_for_its_topic_and_not_before_the_commit():
         assert wakeups._bells == {}
 
     asyncio.run(scene())
+
+
+def test_those_rung_together_all_wake_the_first_before_the_others():
+    async def scene():
+        with contextlib.ExitStack() as stack:
+            order = []
+
+            async def follow(name, bell):
+                assert await bell.wait(5)
+                order.append(name)
+
+            names = [f"node-{number}" for number in range(8)]
+            waiting = [follow(name, stack.enter_context(wakeups.bell(name))) for name in names]
+            wakeups.ring(names)
+            await asyncio.gather(*waiting)
+            return names, order
+
+    names, order = asyncio.run(scene())
+    assert set(order[: wakeups.VANGUARD]) == set(names[: wakeups.VANGUARD])
+    assert set(order) == set(names)
 
 
 def test_a_rollback_rings_nothing():

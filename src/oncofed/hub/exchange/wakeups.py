@@ -21,6 +21,10 @@ from django.db import connection, transaction
 CHANNEL = "oncofed"
 _RECONNECT_SECONDS = (0.2, 1.0, 5.0)
 _PAYLOAD_BYTES = 7500  # PostgreSQL takes less than 8000
+VANGUARD = 3
+"""So many of those rung together wake at once, the others ``LATER_SECONDS`` after: what the first have to say is taken
+in and shown while the rest work, not behind all of them."""
+LATER_SECONDS = 0.04
 _log = logging.getLogger(__name__)
 
 
@@ -40,10 +44,13 @@ class Bell:
         self._rung.clear()
         return True
 
-    def ring(self) -> None:
-        """Wake the one who waits; from any thread."""
+    def ring(self, later: float = 0.0) -> None:
+        """Wake the one who waits, now or so many seconds ``later``; from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._rung.set)
+            if later:
+                self._loop.call_soon_threadsafe(self._loop.call_later, later, self._rung.set)
+            else:
+                self._loop.call_soon_threadsafe(self._rung.set)
 
 
 _bells: dict[str, set[Bell]] = {}
@@ -81,8 +88,8 @@ def ring(topics: Sequence[str]) -> None:
     """Ring the topics in this process only."""
     with _lock:
         hung = [one for topic in topics for one in _bells.get(topic, ())]
-    for one in hung:
-        one.ring()
+    for place, one in enumerate(hung):
+        one.ring(0.0 if place < VANGUARD else LATER_SECONDS)
 
 
 def _ring_everywhere(topics: tuple[str, ...]) -> None:

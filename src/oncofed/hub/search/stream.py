@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 READERS = 4
 COALESCE_SECONDS = 0.06
-"""Nodes answer almost together: what comes within this time is told at once; the complete outcome waits for nothing."""
+"""Nodes answer almost together: what comes within this time is told together; the last waits for nothing."""
 ALIVE_SECONDS = 10.0
 """An empty line at least this often keeps proxies from cutting a quiet stream."""
 LATE_SECONDS = 3.0
@@ -88,16 +88,21 @@ async def outcomes(identifier: uuid.UUID, seen: int = -1) -> AsyncGenerator[Outc
                     yield found
                 if found.complete:
                     return
-                if not await _changed(bell, identifier):
+                if not await _changed(bell, identifier, first=found.version == 0):
                     yield None
     finally:
         _following.discard(me)
 
 
-async def _changed(bell: wakeups.Bell, identifier: uuid.UUID) -> bool:
-    """Wait for a change, then for what comes soon after it; False if nothing happened for a while."""
+async def _changed(bell: wakeups.Bell, identifier: uuid.UUID, *, first: bool) -> bool:
+    """Wait for a change, then for what comes soon after it; False if nothing happened for a while.
+
+    The ``first`` answer of all is told at once, unless more people follow than there are readers.
+    """
     if not await bell.wait(ALIVE_SECONDS):
         return False
+    if first and len(_following) <= READERS:
+        return True
     clock = asyncio.get_running_loop().time
     until = clock() + _pause()
     while clock() < until and not await _in_thread(settled, identifier):
