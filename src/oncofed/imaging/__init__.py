@@ -1,0 +1,1 @@
+"""DICOM: headers, de-identification, text in pixels, quality, references. Knows no network and no database."""
