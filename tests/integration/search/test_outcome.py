@@ -84,7 +84,9 @@ def test_every_silent_or_refusing_node_is_named_with_its_reason(ada: User) -> No
     (task,) = hub.poll(south)
     hub.send_result(south, hub.refusal(task, "budget-organisation", "south-data"))
     hub.poll(north)
-    assert expire(now=timezone.now() + timedelta(seconds=actions.ASK_SECONDS + 1)) == 2
+    assert expire(now=timezone.now() + timedelta(seconds=actions.AWAY_SECONDS)) == 1  # west: nobody waits long for it
+    assert not queries.outcome(ask).complete
+    assert expire(now=timezone.now() + timedelta(seconds=actions.ASK_SECONDS + 1)) == 1
     outcome = queries.outcome(ask)
     assert outcome.complete
     assert outcome.total is None

@@ -36,6 +36,8 @@ from oncofed.hub.trace.actions import Fact, record, record_all
 
 ASK_SECONDS = 30.0
 """How long nodes have to answer. A node's answer takes well under a second; its poll may have to be made again."""
+AWAY_SECONDS = 5.0
+"""How long a node has that was not heard of lately: enough to come back at this moment, too short to keep people."""
 NOT_SUPPORTED = "not-supported-here"
 """What a node says that cannot record what is asked."""
 MAX_SAVED = 500
@@ -125,7 +127,9 @@ def _store(question: Ask, plans: Sequence[NodePlan], by: User, datasets: Collect
 
 def _order(part: NodePlan, node: Node, question: Ask, asker: Asker) -> Order:
     payload = CountTask(query=question.query, by=question.by or None, releases=tuple(part.releases))
-    return Order(node=node, kind=COUNT, payload=payload, asker=asker, expires_at=question.expires_at)
+    away = not online(node, question.created_at)
+    until = question.created_at + timedelta(seconds=AWAY_SECONDS) if away else question.expires_at
+    return Order(node=node, kind=COUNT, payload=payload, asker=asker, expires_at=until)
 
 
 def _asked(question: Ask, part: NodePlan, task: Task | None) -> AskedNode:
