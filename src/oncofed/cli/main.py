@@ -29,6 +29,7 @@ NOUNS: dict[str, Noun] = {
     ),
     "login": Noun("oncofed.cli.login:app", "Sign this computer in to a hub."),
     "node": Noun("oncofed.cli.node:app", "Run a hospital's node.", "node"),
+    "prepare": Noun("oncofed.cli.prepare:app", "Turn a hospital's images into a release.", "prepare"),
     "hub": Noun("oncofed.cli.hub:app", "Run a hub.", "hub"),
     "demo": Noun("oncofed.cli.demo:app", "Start a hub and five hospitals with real data on this computer.", "all"),
     "bench": Noun("oncofed.cli.bench:app", "Measure oncofed on this machine.", "all"),

@@ -212,8 +212,40 @@ NODE = {
 }
 
 PREPARE = {
+    "pixels-text-suspected": Code(
+        3, "this image may show who the patient is", "Look at it with `oncofed prepare review` and release or drop it."
+    ),
+    "pixels-text-left": Code(
+        3, "text can still be read after masking", "Look at it with `oncofed prepare review`; add a mask or drop it."
+    ),
+    "pixels-ocr-missing": Code(
+        6, "text in pixels cannot be looked for on this machine", "Install tesseract-ocr, or review the images held back."
+    ),
+    "pixels-undecodable": Code(
+        5, "these pixels cannot be decoded here, so nobody knows what they show", "Export the image uncompressed."
+    ),
+    "pixels-document": Code(
+        3, "this object holds a document, which may name the patient", "Review it, or leave documents out of the release."
+    ),
     "prepare-run-unknown": Code(
         2, "this is not the directory of a preparation run", "Make one with `oncofed prepare scan`."
+    ),
+    "prepare-run-busy": Code(3, "another process works on this run", "Wait until it has ended, or stop it."),
+    "prepare-run-corrupt": Code(5, "the run's journal is damaged", "Make a new run from the same source."),
+    "file-unreadable": Code(2, "this file or folder cannot be read", "Check its permissions, then scan again."),
+    "file-dicomdir": Code(2, "this is the directory of a medium, no image", "Nothing to do: it was left out."),
+    "file-repeated": Code(2, "this file is a copy of another one", "Nothing to do: it counts once."),
+    "prepare-link-loop": Code(2, "this link leads back to a folder above it", "Nothing to do: it was left out."),
+    "prepare-link-broken": Code(2, "this link leads nowhere", "Repair or remove it, then scan again."),
+    "prepare-file-special": Code(2, "this is no regular file", "Nothing to do: it was left out."),
+    "prepare-instance-conflict": Code(
+        3, "two different files claim to be the same instance", "Remove the wrong one, or decide with `prepare review`."
+    ),
+    "prepare-patient-shared-id": Code(
+        3, "one Patient ID stands for several people", "Correct it in the archive, or decide with `prepare review`."
+    ),
+    "prepare-patient-two-ids": Code(
+        3, "one person has several Patient IDs", "Correct it in the archive, or decide with `prepare review`."
     ),
 }
 

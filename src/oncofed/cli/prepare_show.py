@@ -1,0 +1,98 @@
+"""What `oncofed prepare` shows: progress with rate and time left on a terminal, and what stands in a run."""
+
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from oncofed.contracts.codes import CODES
+from oncofed.prepare.run import Run, State
+
+
+class Bar:
+    """Draws progress on standard error, and nothing where nobody watches."""
+
+    def __init__(self) -> None:
+        self._bars = Bars(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+        self._task: TaskID | None = None
+
+    def begin(self, what: str, total: int | None) -> None:
+        """A new line."""
+        self._bars.start()
+        self._task = self._bars.add_task(what, total=total, rate="")
+
+    def advance(self, done: int = 1) -> None:
+        """So many more."""
+        if self._task is None:
+            return
+        self._bars.advance(self._task, done)
+        speed = self._bars.tasks[self._task].speed
+        if speed:
+            self._bars.update(self._task, rate=f"{speed:,.0f}/s")
+
+    def end(self) -> None:
+        """The line is done."""
+        if self._task is not None and self._bars.tasks[self._task].total is None:
+            self._bars.update(self._task, total=self._bars.tasks[self._task].completed)
+        self._task = None
+        self._bars.stop()
+
+
+def content(run: Run) -> dict[str, int]:
+    """How many patients, studies, series and files the index holds that are not left out."""
+    ((patients, studies, series, files, size),) = run.connection.execute(
+        """SELECT count(DISTINCT f.patient), count(DISTINCT h."StudyInstanceUID"),
+                  count(DISTINCT h."SeriesInstanceUID"), count(*), coalesce(sum(f.size), 0)
+           FROM headers h JOIN files f ON f.id = h.file WHERE f.state NOT IN ('skipped', 'gone')"""
+    ).fetchall()
+    return {"patients": patients, "studies": studies, "series": series, "files": files, "bytes": size}
+
+
+def sentence(found: dict[str, int]) -> str:
+    """``content`` in words."""
+    return (
+        f"{found['files']:,} files ({found['bytes'] / 1e6:,.1f} MB) of {found['patients']:,} patients, "
+        f"{found['studies']:,} studies, {found['series']:,} series"
+    )
+
+
+def left_out(run: Run) -> None:
+    """Say, code by code, what was quarantined or left out."""
+    counts = run.counts()
+    lines = [
+        (number, code, state == State.QUARANTINED)
+        for state, by_code in counts.items()
+        for code, number in by_code.items()
+        if code
+    ]
+    lines += [(len(places), code, False) for code, places in run.notes().items()]
+    for number, code, held in sorted(lines, key=lambda line: (not line[2], line[1])):
+        word = "held back" if held else "left out "
+        typer.echo(f"  {word} {number:>7,}  {CODES[code].title} [{code}]")
+    if any(held for _, _, held in lines):
+        typer.echo("  `oncofed prepare review` lists what is held back.")
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """All that `oncofed prepare status --json` says; no value of a patient."""
+    return {
+        "run": str(run.directory),
+        "project": run.project,
+        "content": content(run),
+        "files": run.counts(),
+        "notes": {code: len(places) for code, places in run.notes().items()},
+        "stages": run.stages(),
+    }
