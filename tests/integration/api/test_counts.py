@@ -63,14 +63,20 @@ def test_a_stream_tells_each_change_and_ends_when_complete(client: httpx.Client,
     assert lines[-1]["total"]["value"] == 40
 
 
-def test_answers_that_come_together_are_told_together(client: httpx.Client, nodes: tuple[Node, Node]) -> None:
+def test_the_first_answer_is_told_at_once_and_what_comes_together_after_it_together(
+    client: httpx.Client, nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "COALESCE_SECONDS", 5.0)
+    last = hub.node("last", release("last-data"))
     asked = ask(client)
     with client.stream("GET", f"counts/{asked['id']}/stream") as response:
         lines = response.iter_lines()
         assert json.loads(next(lines))["version"] == 0
-        for node in nodes:
+        answer(nodes[0], 5)
+        assert json.loads(next(lines))["version"] == 1
+        for node in (nodes[1], last):
             answer(node, 5)
-        assert json.loads(next(lines))["version"] == 2
+        assert json.loads(next(lines))["version"] == 3  # complete: nothing is gathered any longer
 
 
 def test_a_long_poll_ends_with_the_next_version(client: httpx.Client, nodes: tuple[Node, Node]) -> None:
