@@ -238,6 +238,19 @@ PREPARE = {
     "prepare-link-loop": Code(2, "this link leads back to a folder above it", "Nothing to do: it was left out."),
     "prepare-link-broken": Code(2, "this link leads nowhere", "Repair or remove it, then scan again."),
     "prepare-file-special": Code(2, "this is no regular file", "Nothing to do: it was left out."),
+    "file-archive": Code(2, "this file is an archive", "Nothing to do: what it holds was taken."),
+    "prepare-archive-bomb": Code(
+        3, "this archive grows beyond all bounds when unpacked", "Look at it; unpack it yourself if it is sound."
+    ),
+    "prepare-archive-damaged": Code(2, "this archive is damaged", "Get it again from where it came."),
+    "prepare-archive-locked": Code(2, "this archive needs a password", "Unpack it yourself, then scan the folder."),
+    "prepare-archive-path": Code(
+        3, "a member of an archive names a place outside it", "Look at where it came from; it was not unpacked."
+    ),
+    "prepare-archive-nested": Code(3, "archives lie too deep in archives", "Unpack it yourself, then scan the folder."),
+    "prepare-dicomdir-missing": Code(2, "a DICOMDIR names a file that is not there", "Copy the medium again, whole."),
+    "prepare-dicomdir-outside": Code(3, "a DICOMDIR names a file outside its medium", "Nothing to do: it was left out."),
+    "prepare-scheduler-silent": Code(4, "the Dask scheduler does not answer", "Check its address, or leave it out."),
     "prepare-instance-conflict": Code(
         3, "two different files claim to be the same instance", "Remove the wrong one, or decide with `prepare review`."
     ),

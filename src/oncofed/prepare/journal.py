@@ -24,7 +24,8 @@ CREATE TABLE files (
     id INTEGER PRIMARY KEY,
     source INTEGER NOT NULL REFERENCES sources (id),
     path NOT NULL,
-    container TEXT NOT NULL DEFAULT '',
+    container INTEGER NOT NULL DEFAULT 0,
+    member TEXT NOT NULL DEFAULT '',
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     state TEXT NOT NULL,
@@ -37,6 +38,7 @@ CREATE TABLE files (
     changes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (source, path)
 );
+CREATE INDEX files_container ON files (container);
 CREATE INDEX files_state ON files (state, code);
 CREATE TABLE headers (
     file INTEGER PRIMARY KEY REFERENCES files (id) ON DELETE CASCADE,
@@ -52,14 +54,15 @@ CREATE TABLE review (
     occurs INTEGER NOT NULL DEFAULT 0, decision TEXT NOT NULL DEFAULT '', decided_at TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (token_hash, code, path)
 ) WITHOUT ROWID;
-CREATE TABLE notes (code TEXT NOT NULL, place TEXT NOT NULL, PRIMARY KEY (code, place)) WITHOUT ROWID;
+CREATE TABLE notes (source INTEGER, code TEXT, place TEXT, PRIMARY KEY (source, code, place)) WITHOUT ROWID;
 CREATE TABLE stages (
     name TEXT PRIMARY KEY, state TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT '',
     facts TEXT NOT NULL DEFAULT '{{}}'
 ) WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
-"""``files.path`` is text, or bytes where a file's name is not UTF-8; ``accepted``: codes a person has let pass."""
+"""``files.path``: text, or bytes where a name is not UTF-8. ``accepted``: codes that a person has let pass.
+``container``: the archive (a file) whose ``member`` it is."""
 
 
 def create(path: Path) -> sqlite3.Connection:

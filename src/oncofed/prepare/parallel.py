@@ -1,17 +1,35 @@
-"""Doing the same to many things, here or on many workers, a bounded number of them at a time."""
+"""Doing the same to many things: here, or on the workers of Dask, a bounded number of them at a time."""
 
 import contextlib
+import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from oncofed.contracts.errors import Unreachable
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
+
+MEMORY = "2GB"
+"""What one worker may take before Dask restarts it."""
+
+
+@dataclass(frozen=True)
+class Lost(Generic[Given]):
+    """Stands for a result that no worker lived to give: the thing broke each that tried."""
+
+    thing: Given
 
 
 class Workers(Protocol):
     """Applies a function of a module to things; results come in any order."""
 
-    def map(self, function: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result]:
+    def map(self, function: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result | Lost[Given]]:
         """The results as they come; ``things`` are taken only as fast as they are worked on."""
         ...
 
@@ -19,12 +37,68 @@ class Workers(Protocol):
 class Here:
     """No workers: one thing after the other, in the process that asks."""
 
-    def map(self, function: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result]:
+    def map(self, function: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result | Lost[Given]]:
         """The results in order."""
         return map(function, things)
 
 
+class Cluster:
+    """The workers of a Dask cluster."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def map(self, function: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result | Lost[Given]]:
+        """The results as they come; twice as many things are under way as there are threads."""
+        from distributed import KilledWorker, as_completed
+
+        waiting = iter(things)
+        given: dict[Any, Given] = {}
+        coming = as_completed()
+
+        def send(number: int) -> None:
+            for thing in itertools.islice(waiting, number):
+                future = self._client.submit(function, thing, pure=False)
+                given[future.key] = thing
+                coming.add(future)
+
+        send(2 * max(1, sum(self._client.nthreads().values())))
+        for future in coming:
+            thing = given.pop(future.key)
+            try:
+                yield future.result()
+            except KilledWorker:
+                yield Lost(thing)
+            future.release()
+            send(1)
+
+
 @contextlib.contextmanager
-def workers(count: int = 1) -> Iterator[Workers]:
-    """Workers for a stage."""
-    yield Here()
+def workers(count: int = 0, scheduler: str = "") -> Iterator[Workers]:
+    """Workers for a stage: of the cluster at ``scheduler``, else ``count`` processes (0: one for each core; 1: here).
+
+    Raises:
+        Unreachable: ``prepare-scheduler-silent``.
+    """
+    count = count or os.cpu_count() or 1
+    if not scheduler and count == 1:
+        yield Here()
+        return
+    import dask
+    from distributed import Client, LocalCluster
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 1}))
+        if scheduler:
+            try:
+                client = stack.enter_context(Client(scheduler, timeout="20s"))
+            except (OSError, TimeoutError) as error:
+                raise Unreachable("prepare-scheduler-silent", scheduler) from error
+        else:
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=count, threads_per_worker=1, memory_limit=MEMORY, dashboard_address=None, protocol="tcp"
+                )
+            )
+            client = stack.enter_context(Client(cluster))
+        yield Cluster(client)

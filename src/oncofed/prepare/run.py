@@ -247,8 +247,9 @@ class Run:
         conditions += [f"({where})"] if where else []
         try:
             rows = reader.execute(
-                f"""SELECT f.id AS file_id, f.*, s.location, h.* FROM files f JOIN sources s ON s.id = f.source
-                    LEFT JOIN headers h ON h.file = f.id
+                f"""SELECT f.id AS file_id, f.*, s.location, h.*, c.path AS held_in
+                    FROM files f JOIN sources s ON s.id = f.source
+                    LEFT JOIN headers h ON h.file = f.id LEFT JOIN files c ON c.id = f.container
                     {"WHERE " + " AND ".join(conditions) if conditions else ""}
                     ORDER BY f.patient, h."StudyInstanceUID", h."SeriesInstanceUID", h."SOPInstanceUID", f.path""",  # noqa: S608
                 (*map(str, states), *given),
@@ -259,11 +260,11 @@ class Run:
             reader.close()
 
     def _file(self, row: sqlite3.Row) -> RunFile:
-        place = placed(row["path"])
+        path = placed(row["path"])
         return RunFile(
             id=row["file_id"],
-            path=Path(row["location"], place),
-            place=place,
+            path=Path(row["location"], path),
+            place=f"{placed(row['held_in'])}!{row['member']}" if row["container"] else path,
             size=row["size"],
             state=State(row["state"]),
             code=row["code"],
@@ -298,15 +299,15 @@ class Run:
             ).fetchall()
         )
 
-    def note(self, code: str, place: str) -> None:
-        """Keep a remark about a place of the source that is no file of its own (a directory, a missing file)."""
-        with self.transaction():
-            self.connection.execute("INSERT OR IGNORE INTO notes VALUES (?, ?)", (code, readable(place)))
+    def note(self, code: str, place: str, source: int = 0) -> None:
+        """Keep a remark about a place of a source that is no file of its own (a directory, a missing file)."""
+        with journal.disk_full_told():
+            self.connection.execute("INSERT OR IGNORE INTO notes VALUES (?, ?, ?)", (source, code, readable(place)))
 
     def notes(self) -> dict[str, list[str]]:
         """Remarks by code; the places are private."""
         found: dict[str, list[str]] = {}
-        for code, place in self.connection.execute("SELECT code, place FROM notes ORDER BY code, place"):
+        for code, place in self.connection.execute("SELECT DISTINCT code, place FROM notes ORDER BY code, place"):
             found.setdefault(code, []).append(place)
         return found
 

@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from oncofed.contracts.errors import BadInput
-from oncofed.imaging.headers import DAMAGED, KEYWORDS, NO_SERIES, Unusable, read_header
-from oncofed.prepare import consistency, index
-from oncofed.prepare.parallel import Here, Workers
+from oncofed.imaging.headers import DAMAGED, KEYWORDS, NO_SERIES, NOT_DICOM, UNREADABLE, Unusable, read_header
+from oncofed.prepare import consistency, index, unpacking
+from oncofed.prepare.parallel import Here, Lost, Workers
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.run import Run, Source, State, placed, stored
+from oncofed.prepare.sources import dicomdir
+from oncofed.prepare.sources.archive import ARCHIVE, is_archive
 from oncofed.prepare.sources.folder import Entry, walk
 
 DICOMDIR = "file-dicomdir"
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 _LISTED = 2_000
 _BATCH = 200
+_STATES = {ARCHIVE: State.FOUND, DAMAGED: State.QUARANTINED, UNREADABLE: State.QUARANTINED}
+"""What becomes of a file with such a code; all others are left out."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ def scan(run: Run, folder: Path, *, workers: Workers | None = None, progress: Pr
 def scan_source(run: Run, source: Source, workers: Workers, progress: Progress, facts: dict[str, Any]) -> Scanned:
     """``scan`` of a registered source, inside a stage."""
     seen, new, gone = _list(run, source, progress)
+    consistency.withdraw(run)
+    unpacking.tidy(run)
     headers = _read_headers(run, workers, progress)
     consistency.judge(run)
     index.export(run)
@@ -81,6 +87,7 @@ def _list(run: Run, source: Source, progress: Progress) -> tuple[int, int, int]:
     connection = run.connection
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS seen (path PRIMARY KEY, size INTEGER, mtime_ns INTEGER)")
     connection.execute("DELETE FROM seen")
+    connection.execute("DELETE FROM notes WHERE source = ?", (source.id,))
     progress.begin("listing files", None)
     seen = 0
     for part in _parts(_entries(run, source), _LISTED):
@@ -92,21 +99,13 @@ def _list(run: Run, source: Source, progress: Progress) -> tuple[int, int, int]:
     known = _number(run, "SELECT count(*) FROM files WHERE source = ? AND state <> 'gone'", source.id)
     if known and not seen:
         raise BadInput("source-empty", "files of this source are known, but now it holds none; is a disk unmounted?")
-    stale = _targets(
-        run,
-        """SELECT target FROM files f LEFT JOIN seen s ON s.path = f.path WHERE f.source = ? AND f.target <> ''
-           AND (s.path IS NULL OR s.size <> f.size OR s.mtime_ns <> f.mtime_ns)""",
-        source.id,
-    )
-    for target in stale:
-        (run.directory / target).unlink(missing_ok=True)
     with run.transaction():
         gone = _forget(run, source)
         new = connection.execute(
             """INSERT INTO files (source, path, size, mtime_ns, state)
                SELECT ?, path, size, mtime_ns, 'found' FROM seen WHERE TRUE
                ON CONFLICT (source, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
-                   state = 'found', code = '', accepted = '', patient = '', patient_key = '', target = '', risk = ''
+                   state = 'found', code = '', accepted = '', patient = '', patient_key = '', risk = ''
                WHERE files.size <> excluded.size OR files.mtime_ns <> excluded.mtime_ns OR files.state = 'gone'""",
             (source.id,),
         ).rowcount
@@ -123,21 +122,17 @@ def _entries(run: Run, source: Source) -> Iterator[Entry]:
         if isinstance(found, Entry):
             yield found
         else:
-            run.note(found.code, found.place)
+            run.note(found.code, found.place, source.id)
 
 
 def _forget(run: Run, source: Source) -> int:
-    """Mark files that are no longer there."""
-    gone = "source = ? AND state <> 'gone' AND path NOT IN (SELECT path FROM seen)"
-    run.connection.execute(f"DELETE FROM headers WHERE file IN (SELECT id FROM files WHERE {gone})", (source.id,))  # noqa: S608
-    return run.connection.execute(
-        f"UPDATE files SET state = 'gone', code = '', target = '' WHERE {gone}",  # noqa: S608
+    """Mark files that are no longer there, and what was unpacked from them."""
+    gone = run.connection.execute(
+        """SELECT id FROM files WHERE source = ? AND state <> 'gone' AND path NOT IN (SELECT path FROM seen)""",
         (source.id,),
-    ).rowcount
-
-
-def _targets(run: Run, statement: str, *given: object) -> list[str]:
-    return [target for (target,) in run.connection.execute(statement, given)]
+    ).fetchall()
+    unpacking.forget(run, [number for (number,) in gone])
+    return len(gone)
 
 
 def _number(run: Run, statement: str, *given: object) -> int:
@@ -146,14 +141,18 @@ def _number(run: Run, statement: str, *given: object) -> int:
 
 
 def _read_headers(run: Run, workers: Workers, progress: Progress) -> int:
-    total = _number(run, "SELECT count(*) FROM files WHERE state = 'found'")
-    progress.begin("reading headers", total)
+    """Read what was found and not yet read, then what comes out of the archives among it."""
     done = 0
-    for rows in workers.map(read_batch, _batches(run)):
-        _keep(run, rows)
-        done += len(rows)
-        progress.advance(len(rows))
-    progress.end()
+    while total := _number(run, "SELECT count(*) FROM files WHERE state = 'found'"):
+        progress.begin("reading headers", total)
+        for rows in workers.map(read_batch, _batches(run)):
+            if isinstance(rows, Lost):
+                rows = [(number, DAMAGED, None) for number, _ in rows.thing.files]
+            _keep(run, rows)
+            done += len(rows)
+            progress.advance(len(rows))
+        progress.end()
+        unpacking.unpack_all(run, progress)
     return done
 
 
@@ -163,7 +162,8 @@ def _batches(run: Run) -> Iterator[_Batch]:
         last = -1
         while True:
             rows = run.connection.execute(
-                "SELECT id, path FROM files WHERE state = 'found' AND source = ? AND id > ? ORDER BY id LIMIT ?",
+                """SELECT id, path FROM files WHERE state = 'found' AND code = '' AND source = ? AND id > ?
+                   ORDER BY id LIMIT ?""",
                 (source.id, last, _BATCH),
             ).fetchall()
             if not rows:
@@ -181,7 +181,7 @@ def _read(number: int, path: Path) -> _Row:
     try:
         header = read_header(path)
     except Unusable as problem:
-        return (number, problem.code, None)
+        return (number, _kind(path) if problem.code == NOT_DICOM else problem.code, None)
     code = ""
     if header["SOPClassUID"] == _DIRECTORY_CLASS or path.name.upper() == "DICOMDIR":
         code = DICOMDIR
@@ -193,14 +193,25 @@ def _read(number: int, path: Path) -> _Row:
     return (number, "", (number, header.transfer_syntax, int(header.byte_level), *values))
 
 
+def _kind(path: Path) -> str:
+    """What a file that is no DICOM is."""
+    try:
+        with path.open("rb") as stream:
+            return ARCHIVE if is_archive(stream.read(512)) else NOT_DICOM
+    except OSError:
+        return UNREADABLE
+
+
 def _keep(run: Run, rows: list[_Row]) -> None:
     columns = ", ".join("?" * (len(KEYWORDS) + 3))
     with run.transaction():
         for number, code, header in rows:
             run.connection.execute("DELETE FROM headers WHERE file = ?", (number,))
             if header is None:
-                state = State.QUARANTINED if code == DAMAGED else State.SKIPPED
-                run.connection.execute("UPDATE files SET state = ?, code = ? WHERE id = ?", (state.value, code, number))
+                run.connection.execute(
+                    "UPDATE files SET state = ?, code = ? WHERE id = ?",
+                    (_STATES.get(code, State.SKIPPED), code, number),
+                )
                 continue
             run.connection.execute(f"INSERT INTO headers VALUES ({columns})", header)  # noqa: S608
             named = dict(zip(KEYWORDS, header[3:], strict=True))
@@ -208,6 +219,16 @@ def _keep(run: Run, rows: list[_Row]) -> None:
                 "UPDATE files SET state = 'indexed', code = '', patient = ? WHERE id = ?",
                 (patient_of(named), number),
             )
+    for number, code, _ in rows:
+        if code == DICOMDIR:
+            _look_for_absent(run, number)
+
+
+def _look_for_absent(run: Run, number: int) -> None:
+    """Note the files that a DICOMDIR names and that are not there."""
+    for file in run.files(where="f.id = ?", given=(number,)):
+        for place, code in dicomdir.absent(file.path):
+            run.note(code, str(Path(file.place).parent / place))
 
 
 def patient_of(header: dict[str, str]) -> str:

@@ -1,0 +1,161 @@
+"""Unpacking zip and tar archives into the run, without trusting a name, a size or a promise in them.
+
+Members are written under numbers, never under their own names, so no path of an archive reaches the file system. What
+is unpacked is counted as it comes, not as it is announced; an archive that grows beyond all bounds is given up whole.
+"""
+
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from oncofed.imaging.headers import NOT_DICOM, looks_bare
+
+ARCHIVE = "file-archive"
+BOMB = "prepare-archive-bomb"
+DAMAGED = "prepare-archive-damaged"
+LOCKED = "prepare-archive-locked"
+OUTSIDE = "prepare-archive-path"
+SPECIAL = "prepare-file-special"
+NESTED = "prepare-archive-nested"
+
+_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+_CHUNK = 1 << 20
+_BEGIN = 512
+DEEPEST = 3
+"""Archives inside archives that are opened, counted from the outermost."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may become: bytes in all, times its own size (beyond ``always`` bytes), members."""
+
+    total: int = 1 << 40
+    times: int = 100
+    always: int = 1 << 30
+    members: int = 2_000_000
+    spare: int = 1 << 30
+    """Bytes that must stay free on the disk."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member: its name in the archive (private), where it was unpacked, or the code that says why it was not."""
+
+    name: str
+    number: int
+    size: int
+    code: str = ""
+
+
+class _Grown(Exception):
+    """The archive is larger than it may be."""
+
+
+def is_archive(begin: bytes) -> bool:
+    """Whether a file that begins with these bytes (512, if it has them) is an archive to be unpacked."""
+    return begin.startswith(_MAGIC) or begin[257:262] == b"ustar"
+
+
+def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> tuple[list[Member], str]:
+    """Unpack into ``directory`` (made anew), member n as file ``n``.
+
+    Returns the members, and a code if the archive as a whole was given up; then the directory is empty. A full disk
+    raises ``OSError``.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, mode=0o700)
+    allowance = _Allowance(archive.stat().st_size, limits or Limits(), directory)
+    members: list[Member] = []
+    try:
+        for member in _members(archive, directory, allowance):
+            members.append(member)
+            if len(members) > allowance.limits.members:
+                raise _Grown
+    except _Grown:
+        return _given_up(directory, BOMB)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, ValueError):
+        return _given_up(directory, DAMAGED)
+    except RuntimeError:  # what zipfile raises where a password is needed
+        return _given_up(directory, LOCKED)
+    return members, ""
+
+
+def _given_up(directory: Path, code: str) -> tuple[list[Member], str]:
+    shutil.rmtree(directory, ignore_errors=True)
+    return [], code
+
+
+class _Allowance:
+    """How much may still be written."""
+
+    def __init__(self, size: int, limits: Limits, directory: Path) -> None:
+        self.limits = limits
+        free = shutil.disk_usage(directory).free - limits.spare
+        self.left = min(limits.total, max(limits.always, limits.times * size), max(free, 0))
+
+    def take(self, number: int) -> None:
+        self.left -= number
+        if self.left < 0:
+            raise _Grown
+
+
+def _members(archive: Path, directory: Path, allowance: _Allowance) -> Iterator[Member]:
+    if zipfile.is_zipfile(archive):
+        yield from _of_zip(archive, directory, allowance)
+    else:
+        yield from _of_tar(archive, directory, allowance)
+
+
+def _of_zip(archive: Path, directory: Path, allowance: _Allowance) -> Iterator[Member]:
+    with zipfile.ZipFile(archive) as opened:
+        for number, entry in enumerate(opened.infolist()):
+            if entry.is_dir():
+                continue
+            kind = stat.S_IFMT(entry.external_attr >> 16)
+            if code := _refused(entry.filename, regular=kind in (0, stat.S_IFREG)):
+                yield Member(entry.filename, number, 0, code)
+                continue
+            with opened.open(entry) as stream:
+                yield _written(stream, Member(entry.filename, number, 0), directory, allowance)
+
+
+def _of_tar(archive: Path, directory: Path, allowance: _Allowance) -> Iterator[Member]:
+    with tarfile.open(archive, "r|*") as opened:  # a stream: read once, from front to back
+        for number, entry in enumerate(opened):
+            if entry.isdir():
+                continue
+            if code := _refused(entry.name, regular=entry.isreg()):
+                yield Member(entry.name, number, 0, code)
+                continue
+            stream = opened.extractfile(entry)
+            if stream is not None:
+                yield _written(stream, Member(entry.name, number, 0), directory, allowance)
+
+
+def _refused(name: str, *, regular: bool) -> str:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or (path.parts[:1] and path.parts[0].endswith(":")):
+        return OUTSIDE
+    return "" if regular else SPECIAL
+
+
+def _written(stream: IO[bytes], member: Member, directory: Path, allowance: _Allowance) -> Member:
+    """Write a member that may be DICOM or an archive; leave out what is neither."""
+    begin = stream.read(_BEGIN)
+    if not (begin[128:132] == b"DICM" or looks_bare(begin) or is_archive(begin)):
+        return Member(member.name, member.number, len(begin), NOT_DICOM)
+    allowance.take(len(begin))
+    size = len(begin)
+    with (directory / str(member.number)).open("xb") as out:
+        out.write(begin)
+        while chunk := stream.read(_CHUNK):
+            allowance.take(len(chunk))
+            out.write(chunk)
+            size += len(chunk)
+    return Member(member.name, member.number, size)

@@ -1,0 +1,29 @@
+"""The directory of a medium (DICOMDIR, PS3.10): the files it names that are not there."""
+
+from pathlib import Path, PurePosixPath
+
+import pydicom
+
+from oncofed.imaging.headers import BROKEN
+
+MISSING = "prepare-dicomdir-missing"
+OUTSIDE = "prepare-dicomdir-outside"
+
+
+def absent(dicomdir: Path) -> list[tuple[str, str]]:
+    """(place below the medium, code) of every file that the directory names and that is missing or lies outside."""
+    try:
+        dataset = pydicom.dcmread(dicomdir, specific_tags=["DirectoryRecordSequence"])
+        records = [record.get("ReferencedFileID") for record in dataset.get("DirectoryRecordSequence") or ()]
+    except BROKEN:
+        return []
+    found: list[tuple[str, str]] = []
+    for parts in records:
+        if not parts:
+            continue
+        place = PurePosixPath(*([parts] if isinstance(parts, str) else map(str, parts)))
+        if place.is_absolute() or ".." in place.parts:
+            found.append((place.name, OUTSIDE))
+        elif not any((dicomdir.parent / spelled).exists() for spelled in (place, str(place).lower())):
+            found.append((str(place), MISSING))
+    return found
