@@ -1,8 +1,6 @@
 """Every element of a DICOM dataset at any depth, as it stands in the file: nothing is converted that need not be."""
 
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,28 +9,14 @@ from pydicom import charset, config
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
+from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
-BROKEN = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    EOFError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-    LookupError,
-    struct.error,
-    zlib.error,
-    BytesLengthException,
-)
-"""What pydicom raises on bytes that are not what the standard says (it has no error of its own for most)."""
+from oncofed.imaging import headers
+
+BROKEN = (*headers.BROKEN, LookupError, InvalidDicomError)
+"""What pydicom raises on bytes that are not what the standard says, and on unknown character sets."""
 
 _CHARACTER_SET = 0x00080005
 _IN_CHARACTER_SET = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
@@ -84,9 +68,14 @@ def walk(dataset: Dataset) -> Iterator[Element]:
         yield from _walk(dataset, (), ("iso8859",))
 
 
+def raw_elements(dataset: Dataset) -> list[DataElement | RawDataElement]:
+    """The elements of one item in ascending order; what pydicom deferred stays deferred (unlike ``elements()``)."""
+    return sorted(dataset.values(), key=lambda element: int(element.tag))
+
+
 def _walk(dataset: Dataset, path: Path, encodings: tuple[str, ...]) -> Iterator[Element]:
     encodings = _encodings(dataset, encodings)
-    for element in list(dataset.elements()):
+    for element in raw_elements(dataset):
         tag = int(element.tag)
         vr = _vr(element)
         if vr == "SQ":
