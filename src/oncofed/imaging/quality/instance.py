@@ -18,6 +18,7 @@ from oncofed.imaging.quality.annotation import Segment, segments
 from oncofed.imaging.quality.pixels import Pixels, read_pixels
 from oncofed.imaging.quality.required import missing_type_1
 from oncofed.imaging.quality.suv import suv_gaps, suv_oddities
+from oncofed.imaging.references import Kind, read
 
 NOT_DICOM, DAMAGED = "file-not-dicom", "file-damaged"
 _DISCRIMINATORS = (
@@ -32,7 +33,6 @@ _DISCRIMINATORS = (
     "ContentTime",
 )
 """Attributes that tell stacks of one series apart, the most telling first."""
-MAX_REFERENCES = 100_000
 
 
 class Record(BaseModel):
@@ -223,16 +223,9 @@ def _item(dataset: Dataset, sequence: str) -> Dataset | None:
 
 def _references(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """UIDs of the instances and of the series that items at any depth refer to, each once, sorted."""
-    instances: set[str] = set()
-    series: set[str] = set()
-    open_items = [dataset]
-    while open_items and len(instances) < MAX_REFERENCES:
-        item = open_items.pop()
-        if item is not dataset:
-            series.add(text(item, "SeriesInstanceUID"))
-        instances.add(text(item, "ReferencedSOPInstanceUID"))
-        open_items += [inner for element in item if element.VR == "SQ" for inner in element.value]
-    return tuple(sorted(instances - {""})), tuple(sorted(series - {""}))
+    points = read(dataset).points
+    of = {kind: sorted({uid for found, uid in points if found is kind}) for kind in (Kind.INSTANCE, Kind.SERIES)}
+    return tuple(of[Kind.INSTANCE]), tuple(of[Kind.SERIES])
 
 
 def text(dataset: Dataset, name: str) -> str:

@@ -1,0 +1,92 @@
+"""Small pictures for the report: one slice of a series, only where the file itself says that it is de-identified."""
+
+import base64
+import io
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_modality_lut, apply_windowing
+from pydicom.pixels.utils import iter_pixels
+
+from oncofed.imaging.elements import BROKEN
+from oncofed.imaging.quality.series import SeriesQuality
+from oncofed.prepare.checks.findings import Thumbnail
+
+MAX_THUMBNAILS = 24
+SIDE = 144
+"""Longest side in pixels."""
+_SHOWN = frozenset({"CT", "MR", "PT", "NM", "MG", "DX", "CR", "US", "XA", "RF", "SM"})
+_NEGATIVE = frozenset({"PT", "NM"})
+"""Shown dark on white, as nuclear medicine is read."""
+
+
+def thumbnails(root: Path, series: Iterable[SeriesQuality]) -> Iterator[Thumbnail]:
+    """At most ``MAX_THUMBNAILS`` pictures, of as many modalities and patients as there are."""
+    shown = 0
+    for one in _spread([one for one in series if one.modality in _SHOWN and one.deidentified]):
+        if shown == MAX_THUMBNAILS:
+            return
+        if (picture := _picture(root / one.example)) is not None:
+            shown += 1
+            yield Thumbnail(
+                series=one.series,
+                caption=f"{one.modality}, {one.instances} {'image' if one.instances == 1 else 'images'}",
+                png=base64.b64encode(_png(picture)).decode(),
+                width=picture.width,
+                height=picture.height,
+            )
+
+
+def _spread(series: list[SeriesQuality]) -> Iterator[SeriesQuality]:
+    """Series in an order that takes one of each modality and patient before the second of any."""
+    seen: dict[tuple[str, str], int] = {}
+    ranked = []
+    for one in sorted(series, key=lambda one: (one.modality, one.patient, one.series)):
+        key = (one.modality, one.patient)
+        seen[key] = seen.get(key, -1) + 1
+        ranked.append((seen[key], one.modality, one.patient, one.series, one))
+    yield from (one for *_, one in sorted(ranked, key=lambda place: place[:4]))
+
+
+def _picture(path: Path) -> Image.Image | None:
+    """The middle frame, windowed, at most ``SIDE`` pixels; None where it cannot be shown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            dataset = pydicom.dcmread(path, stop_before_pixels=True)
+            if str(dataset.get("PatientIdentityRemoved", "")).upper() != "YES":
+                return None
+            middle = max(int(dataset.get("NumberOfFrames") or 1), 1) // 2
+            frame = next(iter(iter_pixels(path, indices=[middle])))
+            picture = Image.fromarray(_bytes(frame, dataset))
+        except (*BROKEN, RuntimeError, StopIteration):
+            return None
+    picture.thumbnail((SIDE, SIDE))
+    return picture
+
+
+def _bytes(frame: Any, dataset: Dataset) -> Any:
+    """Grey or RGB bytes; grey values between the window's ends, or the 1st and 99.5th percentile."""
+    if frame.ndim == 3:
+        return frame.astype(np.uint8)
+    values = np.asarray(apply_modality_lut(frame, dataset), dtype=np.float64)
+    if "WindowCenter" in dataset and dataset.get("Modality") not in _NEGATIVE:
+        values = np.asarray(apply_windowing(values, dataset), dtype=np.float64)
+        low, high = float(values.min()), float(values.max())
+    else:
+        low, high = (float(edge) for edge in np.percentile(values, (1, 99.5)))
+    grey = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
+    dark = dataset.get("PhotometricInterpretation") == "MONOCHROME1" or dataset.get("Modality") in _NEGATIVE
+    return ((1 - grey if dark else grey) * 255).astype(np.uint8)
+
+
+def _png(picture: Image.Image) -> bytes:
+    target = io.BytesIO()
+    picture.save(target, format="PNG", optimize=True)
+    return target.getvalue()

@@ -1,0 +1,102 @@
+"""The page: findings rendered by templates that know no name of a patient and load nothing from anywhere."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from oncofed.imaging.quality.register import CHECKS
+from oncofed.prepare.checks.findings import CheckResult, Findings
+from oncofed.prepare.report.charts import columns
+
+MAX_SERIES = 100
+"""Series listed on the page; the JSON has more."""
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+STATES = {
+    "met": ("good", "met"),
+    "partly": ("warn", "partly"),
+    "not-met": ("bad", "not met"),
+    "elsewhere": ("", "shown elsewhere"),
+}
+SEVERITIES = {"error": ("bad", "repair"), "warning": ("warn", "look at"), "note": ("accent", "note")}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("oncofed.prepare.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, percent=percent, size=size, short=short, places=places)
+    environment.globals.update(columns=columns, STATES=STATES, SEVERITIES=SEVERITIES, CHECKS=CHECKS)
+    return environment
+
+
+def page(findings: Findings, certificate: Mapping[str, Any] | None = None) -> str:
+    """One HTML document with its style and pictures inside."""
+    style = files("oncofed.prepare.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            findings=findings,
+            images=findings.images,
+            certificate=certificate,
+            errors=findings.failed("error"),
+            warnings=findings.failed("warning"),
+            notes=findings.failed("note"),
+            dimensions=_dimensions(findings.results),
+            max_series=MAX_SERIES,
+            style=Markup(style),  # noqa: S704 (our own file)
+        )
+    )
+
+
+def _dimensions(results: tuple[CheckResult, ...]) -> list[tuple[str, int, int, int, int]]:
+    """(dimension, checks, passed, errors, warnings) in a fixed order."""
+    rows = []
+    for dimension in ("complete", "unique", "consistent", "accurate", "integrity"):
+        own = [result for result in results if result.dimension == dimension]
+        failed = [result.severity for result in own if not result.passed]
+        passed = sum(result.passed for result in own)
+        rows.append((dimension, len(own), passed, failed.count("error"), failed.count("warning")))
+    return rows
+
+
+def number(value: float) -> str:
+    """With thousands apart; fractions with three significant digits."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage that is 0 or 100 only where it is exact."""
+    if share is None:
+        return "–"
+    if share in (0, 1):
+        return f"{share:.0%}"
+    return f"{min(max(share * 100, 0.1), 99.9):.1f} %".replace(".0 %", " %")
+
+
+def size(count: int) -> str:
+    """Bytes in decimal units."""
+    value, unit = float(count), 0
+    while value >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.3g} {_UNITS[unit]}"
+
+
+def short(uid: str, length: int = 14) -> str:
+    """The last characters of a pseudonym: enough to find it."""
+    return uid if len(uid) <= length else f"…{uid[1 - length :]}"
+
+
+def places(count: int, noun: str) -> str:
+    """``1 series``, ``3 patients``: count and noun (its plural, or the word that is both)."""
+    singular = noun if noun == "series" else noun.removesuffix("s")
+    return f"{count:,} {singular if count == 1 else noun}"
