@@ -7,13 +7,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
+from oncofed.imaging.dates import dates_in
 from oncofed.imaging.elements import Element, walk
-from oncofed.imaging.references import STANDARD_ROOT
 
 
 class What(StrEnum):
@@ -162,10 +162,10 @@ def gather(dataset: Dataset, kept: Callable[[int], bool] = _nothing) -> Original
         if what is None or not values or kept(element.tag):
             continue
         if what is What.UID:
-            values = [value for value in values if not value.startswith(STANDARD_ROOT)]
+            values = [value for value in values if not is_registered(value)]
             uids.update(values)
         elif what is What.DATE:
-            dates.update(value[:8] for value in values if is_day(value[:8]))
+            dates.update(*(days_of(value) for value in values))
         else:
             for value in values:
                 texts.add(value, what)
@@ -208,10 +208,11 @@ def _is_telling(word: str) -> bool:
     return len(word) >= shortest and not word.isdigit() and word not in PLACEHOLDERS
 
 
-def is_day(text: str) -> bool:
-    """Whether ``text`` is a day written YYYYMMDD."""
-    try:
-        datetime.strptime(text, "%Y%m%d")
-    except ValueError:
-        return False
-    return len(text) == 8
+def is_registered(uid: str) -> bool:
+    """Whether the standard itself registers this UID (PS3.6 annex A): it names a kind, nobody's object."""
+    return UID(uid).name != uid
+
+
+def days_of(value: str) -> frozenset[str]:
+    """The days, YYYYMMDD, that a DA or DT value names: one, those of a range, or of the old form with dots."""
+    return dates_in(value.lower())

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from oncofed.imaging.dates import dates_in
 from oncofed.imaging.elements import BROKEN, Element
-from oncofed.imaging.identifiers import PLACEHOLDERS, Original, What, all_elements, bare, kind_of, plain
+from oncofed.imaging.identifiers import PLACEHOLDERS, Original, What, all_elements, bare, days_of, kind_of, plain
 from oncofed.imaging.residual_bytes import HEADER, search_bytes
 
 _META = frozenset((0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020027, 0x00020028, 0x00020100, 0x00020102))
@@ -111,7 +111,7 @@ class _Sought:
         if vr == "UI":
             return {(What.UID, True)} if text in self._original.uids else set()
         if vr in ("DA", "DT"):
-            return {(What.DATE, True)} if text[:8] in self._days else set()
+            return {(What.DATE, True)} if self._days & days_of(text) else set()
         if vr == "AS":
             return {(What.AGE, True)} if self._is_above_cap(text) else set()
         return set() if vr in _NUMBERS else self._in_free_text(text)
