@@ -56,6 +56,8 @@ class FileHeader:
 
     values: dict[str, str]
     transfer_syntax: str
+    media_class: str
+    """The SOP class that the file meta information names."""
     byte_level: bool
     """Whether the byte-level reader gave it."""
 
@@ -105,6 +107,8 @@ ATTRIBUTES: dict[int, tuple[str, str]] = {
 
 KEYWORDS = tuple(keyword for keyword, _ in ATTRIBUTES.values())
 _LAST = max(ATTRIBUTES)
+_IDENTIFYING = frozenset({0x00080018, 0x00100020, 0x0020000D, 0x0020000E})
+"""Without one of these the byte-level reader is not believed: elements out of order may come behind its end."""
 
 IMPLICIT = "1.2.840.10008.1.2"
 _NOT_HERE = frozenset({"1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"})
@@ -181,11 +185,14 @@ def _parse(window: _Window) -> FileHeader:
     begin = 144 + _four(data, 140)[0]
     if begin > window.size:
         raise _Gate
-    syntax = _transfer_syntax(_inside(data, begin)[144:begin])
+    meta = _meta(_inside(data, begin)[144:begin])
+    syntax = meta.get(0x0010, "")
     if syntax in _NOT_HERE or not syntax:
         raise _Gate
     raw = _elements(window, begin, explicit=syntax != IMPLICIT)
-    return FileHeader(_texts(raw), syntax, byte_level=True)
+    if not raw.keys() >= _IDENTIFYING:
+        raise _Gate
+    return FileHeader(_texts(raw), syntax, meta.get(0x0002, ""), byte_level=True)
 
 
 def _inside(data: bytes, end: int) -> bytes:
@@ -194,21 +201,22 @@ def _inside(data: bytes, end: int) -> bytes:
     return data
 
 
-def _transfer_syntax(meta: bytes) -> str:
-    """(0002,0010) of the file meta information, whose elements must fill it to the last byte."""
-    position, last, found = 0, 0, b""
+def _meta(meta: bytes) -> dict[int, str]:
+    """UIDs of the file meta information by element number. Its elements must fill it to the last byte."""
+    position, last = 0, 0
+    found: dict[int, str] = {}
     while position < len(meta):
         group, element = _tag(meta, position)
         if group != 2 or element <= last:
             raise _Gate
         last = element
         start, length = _explicit(meta, position)
-        if element == 0x0010:
-            found = meta[start : start + length]
         position = start + length
+        if element in (0x0002, 0x0010):
+            found[element] = meta[start:position].rstrip(b"\0 ").decode("ascii", "replace")
     if position != len(meta):
         raise _Gate
-    return found.rstrip(b"\0 ").decode("ascii", "replace")
+    return found
 
 
 def _explicit(data: bytes, position: int) -> tuple[int, int]:
@@ -338,10 +346,11 @@ def read_with_pydicom(stream: BinaryIO) -> FileHeader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=bare)
+        meta = dataset.file_meta
+        syntax, kind = (str(meta.get(name, "")) for name in ("TransferSyntaxUID", "MediaStorageSOPClassUID"))
         raw = {tag: value for tag in ATTRIBUTES if (value := _raw(dataset, tag)) is not None}
-    syntax = str(getattr(dataset.file_meta, "TransferSyntaxUID", ""))
     little = dataset.original_encoding[1] is not False
-    return FileHeader(_texts(raw, little=little), syntax, byte_level=False)
+    return FileHeader(_texts(raw, little=little), syntax, kind, byte_level=False)
 
 
 def looks_bare(begin: bytes) -> bool:

@@ -31,6 +31,7 @@ CREATE TABLE files (
     state TEXT NOT NULL,
     code TEXT NOT NULL DEFAULT '',
     accepted TEXT NOT NULL DEFAULT '',
+    rectangles TEXT NOT NULL DEFAULT '',
     patient TEXT NOT NULL DEFAULT '',
     patient_key TEXT NOT NULL DEFAULT '',
     target TEXT NOT NULL DEFAULT '',
@@ -61,7 +62,8 @@ CREATE TABLE stages (
 ) WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
-"""``files.path``: text, or bytes where a name is not UTF-8. ``accepted``: codes that a person has let pass.
+"""``files.path``: text, or bytes where a name is not UTF-8. ``accepted``: codes that a person has let
+pass; ``rectangles``: what a person wants blanked (JSON, [[x0, y0, x1, y1], …]).
 ``container``: the archive (a file) whose ``member`` it is."""
 
 

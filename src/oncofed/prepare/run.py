@@ -51,6 +51,7 @@ class RunFile:
     state: State
     code: str
     accepted: frozenset[str]
+    rectangles: str
     patient_key: str
     target: Path | None
     """The de-identified file, absolute; None before it was made."""
@@ -269,6 +270,7 @@ class Run:
             state=State(row["state"]),
             code=row["code"],
             accepted=frozenset(filter(None, row["accepted"].split(","))),
+            rectangles=row["rectangles"],
             patient_key=row["patient_key"],
             target=self.directory / row["target"] if row["target"] else None,
             header={name: row[name] for name in journal.KEYWORDS if row[name]},

@@ -105,7 +105,7 @@ def _list(run: Run, source: Source, progress: Progress) -> tuple[int, int, int]:
             """INSERT INTO files (source, path, size, mtime_ns, state)
                SELECT ?, path, size, mtime_ns, 'found' FROM seen WHERE TRUE
                ON CONFLICT (source, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
-                   state = 'found', code = '', accepted = '', patient = '', patient_key = '', risk = ''
+                   state = 'found', code = '', accepted = '', rectangles = '', patient = '', patient_key = '', risk = ''
                WHERE files.size <> excluded.size OR files.mtime_ns <> excluded.mtime_ns OR files.state = 'gone'""",
             (source.id,),
         ).rowcount
@@ -183,9 +183,11 @@ def _read(number: int, path: Path) -> _Row:
     except Unusable as problem:
         return (number, _kind(path) if problem.code == NOT_DICOM else problem.code, None)
     code = ""
-    if header["SOPClassUID"] == _DIRECTORY_CLASS or path.name.upper() == "DICOMDIR":
+    if header.media_class == _DIRECTORY_CLASS:
         code = DICOMDIR
-    elif not (header["StudyInstanceUID"] and header["SeriesInstanceUID"] and header["SOPInstanceUID"]):
+    elif not header["SOPInstanceUID"]:
+        code = DAMAGED
+    elif not (header["StudyInstanceUID"] and header["SeriesInstanceUID"]):
         code = NO_SERIES
     if code:
         return (number, code, None)
