@@ -11,6 +11,9 @@ from collections.abc import Iterable
 _STANDARD_ROOT = "1.2.840.10008."
 """UIDs registered by the DICOM standard itself (PS3.6 annex A): names of kinds, not of anyone's objects."""
 
+NO_PATIENT_ISSUER = "oncofed: no Patient ID"
+"""The issuer under which the UID of a study without Patient ID stands for its patient."""
+
 _UUID_MASK = (1 << 128) - 1 - ((0xF << 76) | (0x3 << 62))
 _UUID_VERSION_8 = (0x8 << 76) | (0x2 << 62)
 
@@ -40,6 +43,13 @@ class Pseudonyms:
         self._patient = _Mac(secret, b"patient")
         self._uid = _Mac(secret, b"uid")
         self._content = _Mac(secret, b"content")
+        self._project = _Mac(secret, b"project")
+        self._date = _Mac(secret, b"date")
+        self._text = _Mac(secret, b"text")
+
+    def for_project(self, name: str) -> "Pseudonyms":
+        """Pseudonyms of one project: stable for its name, and without the secret not linkable to those of another."""
+        return Pseudonyms(self._project.digest(name.encode()))
 
     def patient(self, patient_id: str, issuer: str = "") -> str:
         """32 hexadecimal digits for a Patient ID within its issuer; "" stays ""."""
@@ -49,6 +59,10 @@ class Pseudonyms:
         authority = issuer.strip(" \0").encode()
         framed = len(authority).to_bytes(4, "big") + authority + identifier
         return self._patient.digest(framed)[:16].hex()
+
+    def without_patient_id(self, study_uid: str) -> str:
+        """The pseudonym of whoever a study without Patient ID is about: each such study is a patient of its own."""
+        return self.patient(study_uid, NO_PATIENT_ISSUER)
 
     def patients(self, patient_ids: Iterable[str], issuer: str = "") -> list[str]:
         """``patient`` of each, in order; each distinct one is computed once."""
@@ -79,3 +93,25 @@ class Pseudonyms:
     def content(self, message: bytes) -> str:
         """64 hexadecimal digits for the content of a release: publishable, yet no test of a guess about the rows."""
         return self._content.digest(message).hex()
+
+    def own_uid(self, uid: str) -> str:
+        """A UID below 2.25 whatever it is: for one below the standard's root that the standard does not know."""
+        number = int.from_bytes(self._uid.digest(b"\0" + uid.strip(" \0").encode())[:16])
+        return "2.25." + str(number & _UUID_MASK | _UUID_VERSION_8)
+
+    def date_offset(self, patient_key: str, least: int = -3650, greatest: int = -30) -> int:
+        """Days by which all dates of one patient move: from ``least`` to ``greatest``, every one as likely, never 0.
+
+        Whole days, not weeks: a kept weekday would cost almost three bits of the shift. Backwards by default, so that
+        no date lies in the future. ``patient_key`` is the pseudonym that ``patient`` gives.
+        """
+        days = greatest - least + 1
+        holds_zero = least <= 0 <= greatest
+        number = int.from_bytes(self._date.digest(patient_key.encode())[:16]) % (days - holds_zero)
+        offset = least + number
+        return offset + 1 if holds_zero and offset >= 0 else offset
+
+    def text(self, value: str, kind: str) -> str:
+        """16 hexadecimal digits in place of a text (accession number, serial number …); each kind by itself."""
+        framed = len(kind.encode()).to_bytes(4, "big") + kind.encode() + value.strip(" \0").encode()
+        return self._text.digest(framed)[:8].hex()

@@ -1,0 +1,130 @@
+"""De-identifying one object: in memory, or from a file to a file."""
+
+import errno
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from oncofed.contracts.errors import Corrupt, Unreachable
+from oncofed.imaging.deidentify import reading, writing
+from oncofed.imaging.deidentify.changes import Applied
+from oncofed.imaging.deidentify.clean import Cleaning, Secret
+from oncofed.imaging.deidentify.header import whose
+from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, MethodCode, Policy
+from oncofed.imaging.deidentify.values import element, text_of
+from oncofed.trust.pseudonyms import Pseudonyms
+
+Mask = Callable[[Dataset], object]
+"""Changes the pixels of a dataset in place; what it returns is true if it did."""
+
+_METHODS = 0x00120064
+_METHOD = 0x00120063
+_REMOVED = 0x00120062
+_TIME_MODIFIED = 0x00280303
+_SOP_CLASS, _INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+
+
+class Deidentifier:
+    """One policy under one project's pseudonyms. Stateless: the same object gives the same result anywhere."""
+
+    def __init__(self, policy: Policy, pseudonyms: Pseudonyms, *, secret: Secret | None = None) -> None:
+        self.policy, self.pseudonyms, self._secret = policy, pseudonyms, secret
+
+    def apply(self, dataset: Dataset, *, pixel_codes: tuple[MethodCode, ...] = ()) -> Applied:
+        """Clean a dataset in place, at every depth. ``pixel_codes``: what was done to its pixels, to be recorded."""
+        patient = whose(dataset, self.policy, self.pseudonyms)
+        days = self.pseudonyms.date_offset(patient.key, *self.policy.profile.date_shift_days)
+        sop_class = text(dataset, _SOP_CLASS, "UI")
+        cleaning = Cleaning(self.policy, self.pseudonyms, patient, days, self._secret)
+        cleaning.dataset(dataset, self.policy.level(sop_class))
+        self._record(dataset, pixel_codes)
+        return Applied(
+            patient.key,
+            tuple(cleaning.changes),
+            tuple(cleaning.review),
+            frozenset(cleaning.flags),
+            sop_class,
+            text(dataset, _STUDY, "UI"),
+            text(dataset, _SERIES, "UI"),
+            text(dataset, _INSTANCE, "UI"),
+        )
+
+    def file(
+        self,
+        source: bytes | Path,
+        target: Path,
+        mask: Mask | None = None,
+        *,
+        pixel_codes: tuple[MethodCode, ...] = (),
+    ) -> Applied:
+        """Clean a file into another one; pixels are read only for a ``mask``, else copied byte for byte.
+
+        The transfer syntax stays (deflated files are written inflated). ``BadInput`` and ``Corrupt`` for files that
+        cannot be read, ``Unreachable`` with ``disk-full``; then there is no target.
+        """
+        stream: BinaryIO
+        try:
+            stream = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        except OSError:
+            raise Unreachable("file-unreadable") from None
+        with stream:
+            return self._file(stream, target, mask, pixel_codes)
+
+    def _file(self, stream: BinaryIO, target: Path, mask: Mask | None, pixel_codes: tuple[MethodCode, ...]) -> Applied:
+        opened = reading.read(stream, with_pixels=mask is not None)
+        masked = mask is not None and bool(mask(opened.dataset))
+        if masked and not pixel_codes:
+            pixel_codes = (CLEAN_PIXELS,)
+        try:
+            applied = self.apply(opened.dataset, pixel_codes=pixel_codes)
+            syntax = writing.transfer_syntax(opened)
+            sop_class = applied.sop_class_uid or str(opened.dataset.file_meta.get("MediaStorageSOPClassUID", ""))
+            meta = writing.file_meta(sop_class, applied.instance_uid, syntax)
+            writing.write(chain((meta,), writing.content(opened, syntax)), target)
+        except OSError as error:
+            code = "disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "file-unreadable"
+            raise Unreachable(code) from None
+        except reading.BROKEN:
+            raise Corrupt("file-damaged") from None
+        return replace(applied, transfer_syntax=syntax, pixels_masked=masked)
+
+    def _record(self, dataset: Dataset, pixel_codes: tuple[MethodCode, ...]) -> None:
+        """Say in the object what was done to it (PS3.15 E.1.1 point 6)."""
+        policy = self.policy
+        dataset[_REMOVED] = element(dataset, _REMOVED, "CS", "YES")
+        dataset[_TIME_MODIFIED] = element(dataset, _TIME_MODIFIED, "CS", _time_modified(policy))
+        said = f"oncofed {policy.profile.name[:20]} {policy.version} sha256:{policy.digest[:16]}"
+        before = [] if _METHOD not in dataset else [one for one in text(dataset, _METHOD, "LO").split("\\") if one]
+        if said not in before:
+            dataset[_METHOD] = element(dataset, _METHOD, "LO", "\\".join((*before, said)))
+        held = dataset[_METHODS].value if _METHODS in dataset else None
+        items = [item for item in held or () if item.get("CodeValue") != policy.method_codes[0].value]
+        dataset[_METHODS] = DataElement(
+            _METHODS, "SQ", Sequence([*items, *(_coded(one) for one in (*policy.method_codes, *pixel_codes))])
+        )
+
+
+def _coded(code: MethodCode) -> Dataset:
+    item = Dataset()
+    for tag, value in ((0x00080100, code.value), (0x00080102, "DCM"), (0x00080104, code.meaning)):
+        item[tag] = element(item, tag, "SH" if tag != 0x00080104 else "LO", value)
+    return item
+
+
+def _time_modified(policy: Policy) -> str:
+    if policy.shifts_dates:
+        return "MODIFIED"
+    return "UNMODIFIED" if policy.keeps_full_dates else "REMOVED"
+
+
+def text(dataset: Dataset, tag: int, vr: str) -> str:
+    """The text of an element at the top; "" where it is absent."""
+    held = dataset.get_item(tag) if tag in dataset else None
+    return "" if held is None else text_of(held, vr, ("iso8859",)).strip(" \0")

@@ -1,0 +1,82 @@
+"""Texts that the table does not list, and those it wants cleaned: this patient's identifiers out, then the vocabulary.
+
+Short texts (LO, SH, UC, CS) are searched for identifiers and keep the rest; long ones (ST, LT, UT) are free text and
+pass the vocabulary as a whole, as do private texts and any text in which an identifier was found.
+"""
+
+from typing import NamedTuple
+
+from oncofed.imaging.deidentify.identifiers import CONTACT, TITLED, UID, WRITTEN_DATE, Identifiers
+from oncofed.imaging.deidentify.policy import Policy
+from oncofed.imaging.deidentify.values import BYTES, LONG_TEXT
+from oncofed.imaging.deidentify.words import Cleaned, cleaned
+from oncofed.trust.pseudonyms import Pseudonyms
+
+_TECHNICAL = frozenset(
+    (0x00080114, 0x00080115, 0x00080116, 0x00187006, 0x00187008, 0x00187040, 0x00187041, 0x00187062, 0x00189080,
+     0x00480107, 0x00660032, 0x00181020, 0x00080108)
+)  # fmt: skip
+"""Long texts that say how a device or a code scheme works: no vocabulary holds their words."""
+SEARCHED_BYTES = 65_536
+"""Longest value of unknown bytes that is searched."""
+
+
+class Found(NamedTuple):
+    """A text that may not stay as it is: what is left, what was taken out, whether an identifier stood in it."""
+
+    text: str
+    removed: tuple[str, ...]
+    identified: bool
+
+
+class FreeText:
+    """The search in texts for one patient under one policy."""
+
+    def __init__(self, identifiers: Identifiers, policy: Policy, pseudonyms: Pseudonyms) -> None:
+        self._identifiers, self._pseudonyms = identifiers, pseudonyms
+        self._keep_dates, self._keep_uids = policy.keeps_full_dates, policy.keeps_uids
+        self.memo = identifiers.harmless(policy.digest)
+
+    def vocabulary(self, text: str) -> Cleaned:
+        """The text without identifiers and unknown tokens; original UIDs in it become their pseudonyms."""
+        if text.isspace():
+            return Cleaned(text, ())
+        rest, uids = self._without_uids(text)
+        identified = self._identifiers.found(rest)
+        result = cleaned(self._identifiers.without(rest), self._keep_dates)
+        removed = result.removed
+        if identified and self._identifiers.pattern is not None:
+            removed += tuple(self._identifiers.pattern.findall(rest))
+        kept = " ".join((result.text, *uids)).strip() if uids else result.text
+        return Cleaned(kept, removed)
+
+    def _without_uids(self, text: str) -> tuple[str, list[str]]:
+        if self._keep_uids:
+            return text, []
+        uids = [self._pseudonyms.uid(uid) for uid in UID.findall(text)]
+        return (UID.sub(" ", text) if uids else text), uids
+
+    def unlisted(self, tag: int, vr: str, text: str, *, strict: bool) -> Found | None:
+        """What to make of a text of no listed attribute; None: it may stay."""
+        if vr in BYTES:
+            return self._in_bytes(text)
+        free = strict or (vr in LONG_TEXT and tag not in _TECHNICAL)
+        identified = self._identifiers.found(text) or self._is_personal(text, strict=free)
+        if not identified and not free:
+            return None
+        result = self.vocabulary(text)
+        if not identified and (strict or result.text == text):
+            return None
+        return Found(result.text, result.removed, identified)
+
+    def _is_personal(self, text: str, *, strict: bool) -> bool:
+        if len(text) < 5:
+            return False
+        dated = strict and not self._keep_dates and WRITTEN_DATE.search(text)
+        uids = not self._keep_uids and UID.search(text)
+        return bool(dated or uids or CONTACT.search(text) or TITLED.search(text))
+
+    def _in_bytes(self, text: str) -> Found | None:
+        if not self._identifiers.found(text):
+            return None
+        return Found("", (), identified=True)

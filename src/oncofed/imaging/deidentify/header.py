@@ -1,0 +1,71 @@
+"""What an object says about whom it is: the patient, and every identifier to search for in the rest of it."""
+
+from typing import NamedTuple
+
+from pydicom.dataset import Dataset
+
+from oncofed.imaging.deidentify.identifiers import Identifiers, identifiers
+from oncofed.imaging.deidentify.policy import Action, Policy
+from oncofed.imaging.deidentify.values import encodings, text_of
+from oncofed.trust.pseudonyms import Pseudonyms
+
+_NAMES = (
+    0x00100010, 0x00101001, 0x00101005, 0x00101060, 0x00080090, 0x00081048, 0x00081050, 0x00081060, 0x00081070,
+    0x0008009C, 0x00321032, 0x00401010, 0x0040A075, 0x00700084, 0x300E0008, 0x00102297,
+)  # fmt: skip
+_NUMBERS = (0x00100020, 0x00101000, 0x00080050, 0x00100021, 0x00102154, 0x00380010, 0x00402016, 0x00402017, 0x00321064,
+            0x00101090, 0x00120040)  # fmt: skip
+_PHRASES = (0x00080080, 0x00080081, 0x00101040, 0x00081040, 0x00081010, 0x00181000, 0x00102152, 0x00380300)
+_DATES = (0x00100030, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x00080012)
+
+
+class Patient(NamedTuple):
+    """The patient's pseudonym, their ID as the object gives it, and what to look for."""
+
+    key: str
+    patient_id: str
+    identifiers: Identifiers
+
+
+def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
+    """Read the header before anything is changed."""
+    encoded = encodings(dataset)
+    kept = policy.level("").actions
+
+    def texts(tags: tuple[int, ...], vr: str) -> list[str]:
+        found = []
+        for tag in tags:
+            if tag in dataset and kept.get(tag) is not Action.KEEP and (element := dataset.get_item(tag)) is not None:
+                found += [one.strip(" \0") for one in text_of(element, vr, encoded).split("\\")]
+        return [one for one in found if one]
+
+    dates = [one for one in texts(_DATES, "DA") if len(one) == 8 and one.isdigit()]
+    if policy.keeps_full_dates:
+        dates = dates[:0]
+    written = [form for one in dates for form in _written(one)]
+    return Patient(
+        _patient_key(dataset, pseudonyms),
+        "".join(texts((0x00100020,), "LO")[:1]),
+        identifiers(
+            frozenset(texts(_NAMES, "PN")), frozenset(texts(_NUMBERS, "LO") + written), frozenset(texts(_PHRASES, "LO"))
+        ),
+    )
+
+
+def _written(date: str) -> tuple[str, ...]:
+    year, month, day = date[:4], date[4:6], date[6:]
+    return (date, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{day}/{month}/{year}", f"{month}/{day}/{year}")
+
+
+def _patient_key(dataset: Dataset, pseudonyms: Pseudonyms) -> str:
+    """By Patient ID and issuer; without an ID every study is a patient of its own, without study every object."""
+    encoded = encodings(dataset)
+
+    def text(tag: int, vr: str) -> str:
+        element = dataset.get_item(tag) if tag in dataset else None
+        return "" if element is None else text_of(element, vr, encoded).strip(" \0")
+
+    key = pseudonyms.patient(text(0x00100020, "LO"), text(0x00100021, "LO"))
+    if key:
+        return key
+    return pseudonyms.without_patient_id(text(0x0020000D, "UI") or text(0x00080018, "UI") or "unknown")

@@ -1,0 +1,73 @@
+"""Descriptions pass an allow-list: known words, small numbers and measures stay, every other token goes to review."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from oncofed.imaging.deidentify.identifiers import CONTACT, TITLED, WRITTEN_DATE
+from oncofed.imaging.deidentify.tables import vocabulary
+
+_PIECES = re.compile(r"[^\W_]+(?:[.][^\W_]+)*|[\W_]+")
+_PARTS = re.compile(r"[A-Z]?[a-zß-öø-ÿ]+|[A-ZÀ-Þ]+(?![a-z])|[^\W\d_]+|\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,4})?")
+_MEASURE = re.compile(
+    r"[bB]\d{1,4}|\d{1,4}(?:\.\d{1,4})?(?:mm|cm|ms|msec|sec|s|min|h|ml|cc|mg|mcg|g|kg|kv|kvp|ma|mas|mbq|mci|gy|cgy|mgy|t|hz|khz|mhz|"
+    r"deg|x|d|hu|ch|pct|mmhg|bpm|y|ng|iu|um|nm|px|st|nd|rd|th)|\d{1,3}x\d{1,3}(?:x\d{1,3})?(?:mm|cm)?|(?:t[er12]|te|tr|ti|fa|ph|im|se|l|c|s|th|v|g|m|r)\d{1,2}",
+    re.IGNORECASE,
+)
+_LEADS_TO_A_NAME = frozenset(
+    ("dr", "doctor", "prof", "mr", "mrs", "ms", "miss", "name", "named", "herr", "frau", "initials")
+)
+_CACHED = 65_536
+
+
+class Cleaned(NamedTuple):
+    """What is left of a text, and the tokens that were taken out."""
+
+    text: str
+    removed: tuple[str, ...]
+
+
+@lru_cache(_CACHED)
+def cleaned(text: str, keep_dates: bool = False) -> Cleaned:
+    """The known part of a description (lines kept apart), and what was not known."""
+    removed: list[str] = []
+
+    def out(match: re.Match[str]) -> str:
+        removed.append(match[0].strip())
+        return " "
+
+    for pattern in (CONTACT, TITLED):
+        text = pattern.sub(out, text)
+    if not keep_dates:
+        text = WRITTEN_DATE.sub(out, text)
+    lines = [_line(line, removed) for line in text.splitlines()]
+    return Cleaned("\n".join(line for line in lines if line), tuple(removed))
+
+
+def _line(line: str, removed: list[str]) -> str:
+    kept: list[str] = []
+    gap, named = "", False
+    for piece in _PIECES.findall(line):
+        if not (piece[0].isalnum()):
+            gap = gap if gap.strip() and not piece.strip() else piece
+            continue
+        if named or not is_known(piece):
+            removed.append(piece)
+            named = False
+            gap = " "
+            continue
+        kept += [gap, piece] if kept else [piece]
+        named = piece.casefold() in _LEADS_TO_A_NAME
+        gap = ""
+    return "".join(kept)
+
+
+@lru_cache(_CACHED)
+def is_known(token: str) -> bool:
+    """Whether a token may stay: a known word, a number to three digits, a measure, or these run together."""
+    words = vocabulary()
+    if token.casefold() in words or _NUMBER.fullmatch(token) or _MEASURE.fullmatch(token):
+        return True
+    parts = _PARTS.findall(token)
+    return len(parts) > 1 and all(_NUMBER.fullmatch(part) or part.casefold() in words for part in parts)
