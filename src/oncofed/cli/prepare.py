@@ -7,12 +7,20 @@ from typing import Annotated
 import typer
 
 from oncofed.cli import prepare_show as show
-from oncofed.prepare.run import Run
+from oncofed.cli.node_load import Directory
+from oncofed.cli.prepare_key import key_of
+from oncofed.prepare.run import Run, State
 
 app = typer.Typer(no_args_is_help=True, help="Turn a hospital's images into a release. The source is never changed.")
 
 RunDirectory = Annotated[
     Path, typer.Option("--run", help="The run's directory: private, all that is known and made lies there.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Processes; 0: one for each core when there is enough to do.")
+]
+Scheduler = Annotated[
+    str, typer.Option(help="A Dask cluster, tcp://… or tls://…; its workers need the same folders and data directory.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_RUN = Path("oncofed-run")
@@ -39,6 +47,34 @@ def scan(
         typer.echo(f"The run holds {show.sentence(show.content(opened))}.")
         show.left_out(opened)
         typer.echo(f"Next: `oncofed prepare deidentify --run {run}`")
+
+
+@app.command()
+def deidentify(
+    run: RunDirectory = DEFAULT_RUN,
+    profile: Annotated[str, typer.Option(help="research, minimal, strict, or a TOML file of your own.")] = "research",
+    ocr: Annotated[bool, typer.Option("--ocr/--no-ocr", help="Look for text in pixels that may hold some.")] = True,
+    workers: Workers = 0,
+    scheduler: Scheduler = "",
+    data_dir: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """De-identify all that is indexed and not held back; again: only what is left."""
+    from oncofed.prepare.deidentify import deidentify as run_stage
+    from oncofed.prepare.parallel import workers as working
+    from oncofed.prepare.recipe import Recipe
+
+    with Run.open(run) as opened:
+        recipe = Recipe(key_of(data_dir), profile, opened.project, ocr)
+        ready = opened.number(State.INDEXED)
+        with working(show.suited(workers, ready), scheduler) as hands:
+            done = run_stage(opened, recipe, workers=hands, progress=show.Bar())
+        if as_json:
+            typer.echo(json.dumps({"done": done} | show.facts(opened), indent=1, ensure_ascii=False))
+            return
+        typer.echo(f"{done:,} files de-identified into {opened.images}.")
+        show.left_out(opened)
+        typer.echo(f"Next: `oncofed prepare check --run {run}`")
 
 
 @app.command()

@@ -51,6 +51,14 @@ class Bar:
         self._bars.stop()
 
 
+_FEW = 2_000
+
+
+def suited(workers: int, things: int) -> int:
+    """How many processes are worth starting: those asked for, else one for each core from 2,000 things on."""
+    return workers or (1 if things < _FEW else 0)
+
+
 def content(run: Run) -> dict[str, int]:
     """How many patients, studies, series and files the index holds that are not left out."""
     ((patients, studies, series, files, size),) = run.connection.execute(

@@ -212,6 +212,9 @@ NODE = {
 }
 
 PREPARE = {
+    "profile-invalid": Code(
+        2, "the profile of de-identification is not usable", "Correct the file, or use research, strict or minimal."
+    ),
     "pixels-text-suspected": Code(
         3, "this image may show who the patient is", "Look at it with `oncofed prepare review` and release or drop it."
     ),
@@ -251,6 +254,8 @@ PREPARE = {
     "prepare-dicomdir-missing": Code(2, "a DICOMDIR names a file that is not there", "Copy the medium again, whole."),
     "prepare-dicomdir-outside": Code(3, "a DICOMDIR names a file outside its medium", "Nothing to do: it was left out."),
     "prepare-scheduler-silent": Code(4, "the Dask scheduler does not answer", "Check its address, or leave it out."),
+    "prepare-file-changed": Code(4, "this file changed while it was worked on", "Scan again when it is at rest."),
+    "prepare-worker-lost": Code(6, "this file broke every worker that touched it", "Look at it; decide with `prepare review`."),
     "prepare-instance-conflict": Code(
         3, "two different files claim to be the same instance", "Remove the wrong one, or decide with `prepare review`."
     ),
@@ -262,4 +267,33 @@ PREPARE = {
     ),
 }
 
-CODES: dict[str, Code] = PREPARE | QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB | NODE
+MAPPING = {
+    "mapping-unknown": Code(2, "there is no such mapping", "Run `oncofed prepare map --list`, or name a file."),
+    "mapping-invalid": Code(2, "the mapping file cannot be used", "Correct the place that is named."),
+    "mapping-cycle": Code(2, "the mapping refers to itself in a circle", "Take one of the links out."),
+    "mapping-relation-missing": Code(
+        2, "the source lacks a relation that the mapping reads", "Check the source, or say `optional: true`."
+    ),
+    "mapping-column-unknown": Code(
+        2, "the mapping names a column that the source does not have", "Correct the name, or list it as optional."
+    ),
+    "value-unmapped": Code(2, "values that no code map or vocabulary knows", "Add them to the mapping's code map."),
+    "value-disputed": Code(
+        2, "values whose code book contradicts itself", "Ask who filled them in, then set `disputed` in the mapping."
+    ),
+    "values-differ": Code(2, "rows of one key give different values; the first one counts", "Correct the source."),
+    "code-malformed": Code(2, "values that are no codes of the shape they must have", "Map them, or correct the source."),
+    "number-unreadable": Code(2, "values that are no number of the kind needed", "Correct the source."),
+    "number-out-of-range": Code(2, "numbers outside the range that can be", "Correct the source, or the unit."),
+    "unit-unknown": Code(2, "numbers in a unit that does not convert", "Correct the unit in the source."),
+    "date-unreadable": Code(2, "values that are no date in the formats named", "Add the format to the mapping."),
+    "date-without-index": Code(
+        2, "dates of patients without a day of diagnosis", "Add the date of diagnosis; the offset stays open."
+    ),
+    "row-incomplete": Code(2, "rows that say something but lack what they need", "Correct the source or the mapping."),
+    "row-unused": Code(2, "rows that no rule of the mapping takes", "Add a rule, or list them in `passed_over`."),
+    "reference-missing": Code(2, "rows that refer to a patient or condition that is not there", "Correct the source."),
+    "resource-unread": Code(2, "resources of a type that mappings do not read", "Nothing to do, or map another export."),
+}
+
+CODES: dict[str, Code] = PREPARE | MAPPING | QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB | NODE

@@ -292,6 +292,11 @@ class Run:
             found.setdefault(state, {})[code] = number
         return found
 
+    def number(self, *states: State) -> int:
+        """How many files are in one of the states."""
+        found = self.counts()
+        return sum(sum(found.get(state, {}).values()) for state in states)
+
     def action_counts(self) -> dict[str, int]:
         """How often each action was taken on an attribute, over all de-identified files."""
         return dict(

@@ -1,0 +1,273 @@
+"""Stage deidentify: every indexed file, series by series, into ``images/`` under pseudonyms.
+
+A worker reads a file once, plans its masks, cleans it and puts it in place by one rename. The journal learns of a batch
+when all of it is there, so a run that is killed does at most one batch a worker again, with the same result.
+"""
+
+import errno
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pydicom
+from pydicom import Dataset
+
+from oncofed.contracts.codes import CODES
+from oncofed.contracts.errors import OncofedError
+from oncofed.imaging import pixels
+from oncofed.imaging.headers import BROKEN, DAMAGED, UNREADABLE, Unusable
+from oncofed.prepare import consistency
+from oncofed.prepare.parallel import Here, Lost, Workers
+from oncofed.prepare.progress import Progress, Silent
+from oncofed.prepare.recipe import Recipe, Tools
+from oncofed.prepare.run import Run, RunFile, State
+
+CHANGED = "prepare-file-changed"
+LOST = "prepare-worker-lost"
+_DISK_FULL = "disk-full"
+_FILES, _BYTES = 40, 64 << 20
+"""A batch is of one series, and no larger than this (one file may be)."""
+
+Change = tuple[str, str, str]
+Review = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to de-identify."""
+
+    file: int
+    source: Path
+    target: str
+    size: int
+    accepted: frozenset[str]
+    rectangles: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Jobs of one series."""
+
+    directory: Path
+    recipe: Recipe
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: ``code`` is "" where the file stands at its target."""
+
+    file: int
+    target: str = ""
+    patient_key: str = ""
+    code: str = ""
+    detail: str = ""
+    changes: bytes = b""
+    risk: str = ""
+    review: tuple[Review, ...] = ()
+
+
+@dataclass
+class BatchOutcome:
+    """Outcomes of a batch; equal sets of changes are sent once."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    changes: dict[bytes, tuple[Change, ...]] = field(default_factory=dict)
+
+
+def deidentify(run: Run, recipe: Recipe, *, workers: Workers | None = None, progress: Progress | None = None) -> int:
+    """De-identify all that is indexed; the number of files that were done now.
+
+    Another policy than that of the last time takes back what was done, and does it again.
+
+    Raises:
+        OncofedError: ``disk-full``: what was done stands, and the next call goes on.
+    """
+    workers, progress = workers or Here(), progress or Silent()
+    with run.stage("deidentify") as facts:
+        _begin(run, recipe.tools)
+        ((total,),) = run.connection.execute("SELECT count(*) FROM files WHERE state = 'indexed'").fetchall()
+        progress.begin("de-identifying", total)
+        done = 0
+        for result in workers.map(deidentify_batch, batches(run, recipe)):
+            found = _lost(result.thing) if isinstance(result, Lost) else result
+            done += _keep(run, found)
+            progress.advance(len(found.outcomes))
+        progress.end()
+        consistency.withdraw(run)
+        facts.update(done=done, profile=recipe.profile, policy=recipe.tools.policy.digest)
+    return done
+
+
+def _begin(run: Run, tools: Tools) -> None:
+    """Start anew where the policy or the rules of the pixels are others than those of the last time."""
+    recipe = json.dumps([tools.policy.digest, tools.ocr])
+    if run.get("recipe") == recipe:
+        return
+    with run.transaction():
+        run.connection.execute(
+            """UPDATE files SET state = 'indexed', code = '' WHERE state IN ('deidentified', 'verified')
+               OR (state = 'quarantined' AND code LIKE 'pixels-%')"""
+        )
+    consistency.withdraw(run)
+    run.put(recipe=recipe, policy=tools.policy.digest, profile=tools.policy.profile.name)
+
+
+def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:
+    """What is to be done, in batches of one series each."""
+    tools = recipe.tools
+    jobs: list[Job] = []
+    series, size = "", 0
+    for file in run.files(State.INDEXED):
+        own = file.header.get("SeriesInstanceUID", "")
+        if jobs and (own != series or len(jobs) >= _FILES or size + file.size > _BYTES):
+            yield Batch(run.directory, recipe, tuple(jobs))
+            jobs, size = [], 0
+        series = own
+        size += file.size
+        jobs.append(Job(file.id, file.path, target_of(file, tools), file.size, file.accepted, file.rectangles))
+    if jobs:
+        yield Batch(run.directory, recipe, tuple(jobs))
+
+
+def target_of(file: RunFile, tools: Tools) -> str:
+    """Where the de-identified file belongs, relative to the run: patient/study/series/instance, under pseudonyms."""
+    header, names = file.header, tools.pseudonyms
+    key = names.patient(header.get("PatientID", ""), header.get("IssuerOfPatientID", ""))
+    uids = [header[name] for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
+    study, series, instance = (names.own_uid(uid) if names.uid(uid) == uid else names.uid(uid) for uid in uids)
+    return f"images/{key or names.without_patient_id(uids[0])}/{study}/{series}/{instance}.dcm"
+
+
+def deidentify_batch(batch: Batch) -> BatchOutcome:
+    """Do a batch; a full disk ends it, any other trouble only its own file."""
+    result = BatchOutcome()
+    for job in batch.jobs:
+        outcome, changes = _one(batch, job)
+        result.outcomes.append(outcome)
+        if changes:
+            result.changes[outcome.changes] = changes
+        if outcome.code == _DISK_FULL:
+            break
+    return result
+
+
+class _Held(Exception):
+    """A person must look at the pixels first."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+def _one(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
+    try:
+        return _done(batch, job)
+    except _Held as held:
+        return Outcome(job.file, code=held.code), ()
+    except pixels.Undecodable:
+        return Outcome(job.file, code="pixels-undecodable"), ()
+    except Unusable as problem:
+        return Outcome(job.file, code=problem.code), ()
+    except OncofedError as error:
+        return Outcome(job.file, code=error.code), ()
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return Outcome(job.file, code=_DISK_FULL if full else UNREADABLE), ()
+    except BROKEN as error:
+        return Outcome(job.file, code=DAMAGED, detail=type(error).__name__), ()
+
+
+def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
+    tools = batch.recipe.tools
+    before = job.source.stat()
+    if before.st_size != job.size:
+        return Outcome(job.file, code=CHANGED), ()
+    target = batch.directory / job.target
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    tools.tokens.clear()
+    level = _level(job.source) if tools.policy.profile.clean_pixels else pixels.Level.NONE
+    if level is pixels.Level.NONE:
+        applied = tools.deidentifier.file(job.source, target)
+    else:
+        applied = tools.deidentifier.file(
+            job.source, target, lambda dataset: _masked(dataset, tools, job, target.parent)
+        )
+    if job.source.stat().st_mtime_ns != before.st_mtime_ns:
+        target.unlink(missing_ok=True)
+        return Outcome(job.file, code=CHANGED), ()
+    changes = tuple((change.path, str(change.action), change.reason) for change in applied.changes)
+    return (
+        Outcome(
+            job.file,
+            target=job.target,
+            patient_key=applied.patient_key,
+            changes=hashlib.sha256(repr(changes).encode()).digest(),
+            risk=level.value,
+            review=tuple((*where, token) for where, token in tools.tokens.items()),
+        ),
+        changes,
+    )
+
+
+def _level(path: Path) -> pixels.Level:
+    """The risk of text in a file's pixels, by its header; only where there is some are the pixels read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+        if "Rows" in dataset:
+            dataset.PixelData = b""  # not read, but there
+        return pixels.assess(dataset).level
+
+
+def _masked(dataset: Dataset, tools: Tools, job: Job, spool: Path) -> bool:
+    """Blank what must not be read in the pixels; whether they changed. ``_Held`` where a person must look first."""
+    if job.rectangles:
+        rectangles = [pixels.Rectangle(*numbers) for numbers in json.loads(job.rectangles)]
+        plan = pixels.plan(dataset, reviewed=rectangles)
+    else:
+        plan = pixels.plan(dataset, ocr=tools.ocr)
+    if plan.quarantine:
+        raise _Held(next((code for code in plan.reasons if code in CODES), "pixels-text-suspected"))
+    return pixels.apply(dataset, plan, spool=spool)
+
+
+def _lost(batch: Batch) -> BatchOutcome:
+    """A batch whose workers died: its files are held back, as one of them breaks whoever touches it."""
+    return BatchOutcome([Outcome(job.file, code=LOST) for job in batch.jobs])
+
+
+def _keep(run: Run, result: BatchOutcome) -> int:
+    """Write a batch into the journal; the number of files that are done."""
+    full = any(one.code == _DISK_FULL for one in result.outcomes)
+    outcomes = [one for one in result.outcomes if one.code != _DISK_FULL]
+    with run.transaction():
+        sets = {digest: _change_set(run, digest, rows) for digest, rows in result.changes.items()}
+        for one in outcomes:
+            state = State.QUARANTINED if one.code else State.DEIDENTIFIED
+            run.connection.execute(
+                """UPDATE files SET state = ?, code = ?, patient_key = ?, target = ?, risk = ?, changes = ?
+                   WHERE id = ?""",
+                (state.value, one.code, one.patient_key, one.target, one.risk, sets.get(one.changes, 0), one.file),
+            )
+            run.connection.executemany(
+                """INSERT INTO review (token_hash, code, path, value, occurs) VALUES (?, ?, ?, ?, 1)
+                   ON CONFLICT DO UPDATE SET occurs = occurs + 1""",
+                one.review,
+            )
+    if full:
+        raise OncofedError(_DISK_FULL)
+    return sum(not one.code for one in outcomes)
+
+
+def _change_set(run: Run, digest: bytes, rows: tuple[Change, ...]) -> int:
+    """The number of a set of changes, which is kept once however many files have it."""
+    known = run.connection.execute("SELECT id FROM change_sets WHERE digest = ?", (digest,)).fetchall()
+    if known:
+        return int(known[0][0])
+    number = run.connection.execute("INSERT INTO change_sets (digest) VALUES (?)", (digest,)).lastrowid or 0
+    run.connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", [(number, *row) for row in rows])
+    return number

@@ -1,0 +1,64 @@
+"""What a worker needs in order to de-identify: a profile by name or file, and how to get at the pseudonyms.
+
+A recipe crosses to the workers; keys do not. ``key`` is called by each worker and reads the key there, where the data
+holder keeps it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from oncofed.contracts.errors import BadInput
+from oncofed.imaging.deidentify import PROFILES, Deidentifier, Policy, Profile, Review, compile_policy, read_profile
+from oncofed.trust.pseudonyms import Pseudonyms
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """``profile``: the name of a profile or a TOML file. ``project``: "" for the node's own pseudonyms."""
+
+    key: Callable[[], Pseudonyms]
+    profile: str = "research"
+    project: str = ""
+    ocr: bool = True
+
+    @property
+    def tools(self) -> "Tools":
+        """What the recipe amounts to, made once in each process."""
+        return _tools(self)
+
+
+class Tools:
+    """Policy, pseudonyms and de-identifier of a recipe."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        own = recipe.key()
+        self.node_pseudonyms = own
+        self.pseudonyms = own.for_project(recipe.project) if recipe.project else own
+        self.policy: Policy = compile_policy(profile_named(recipe.profile))
+        self.ocr = recipe.ocr
+        self.tokens: dict[tuple[str, str, str], str] = {}
+        """What the de-identifier has put to review since this was last emptied, by hash, code and path."""
+
+    @cached_property
+    def deidentifier(self) -> Deidentifier:
+        """The de-identifier of policy and pseudonyms."""
+        return Deidentifier(self.policy, self.pseudonyms, secret=self._keep)
+
+    def _keep(self, review: Review, token: str) -> None:
+        self.tokens[review.token_hash, review.code, review.path] = token
+
+
+@lru_cache(8)
+def _tools(recipe: Recipe) -> Tools:
+    return Tools(recipe)
+
+
+def profile_named(name: str) -> Profile:
+    """A named profile, or that of a TOML file; ``BadInput(profile-invalid)``."""
+    if name in PROFILES:
+        return PROFILES[name]
+    if name.endswith(".toml"):
+        return read_profile(Path(name))
+    raise BadInput("profile-invalid", f"“{name}” is none of {', '.join(PROFILES)}, and no .toml file")
