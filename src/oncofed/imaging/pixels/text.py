@@ -24,7 +24,6 @@ from oncofed.imaging.pixels.rectangles import Rectangle
 
 PROGRAM = "tesseract"
 _SECONDS = 120.0
-_LEAST_CONFIDENCE = 30.0
 _MARGIN = 12
 
 
@@ -46,16 +45,17 @@ def available() -> bool:
     return shutil.which(PROGRAM) is not None
 
 
-def read(picture: Grey, *, scale: int = 1, layout: int = 11) -> tuple[Word, ...]:
+def read(picture: Grey, *, scale: int = 1, layout: int = 11, ground: int = 0) -> tuple[Word, ...]:
     """The words in a grey picture (rows, columns), as rectangles of that picture.
 
     ``scale``: how many times the picture is enlarged before reading (small letters need 2 or 3). ``layout``: the
-    program's page segmentation mode (11: words anywhere; 6: one block of lines).
+    program's page segmentation mode (11: words anywhere; 6: one block of lines). ``ground``: grey of a margin
+    put around the picture.
 
     Raises:
         OncofedError: the program is missing or failed (code ``pixels-ocr-missing``).
     """
-    framed = np.pad(picture, _MARGIN)
+    framed = np.pad(picture, _MARGIN, constant_values=ground)
     large = framed.repeat(scale, axis=0).repeat(scale, axis=1) if scale > 1 else framed
     rows, columns = large.shape
     page = b"P5 %d %d 255\n" % (columns, rows) + large.tobytes()
