@@ -131,7 +131,7 @@ class Original:
         )
 
 
-def _nothing(_tag: int) -> bool:
+def _nothing(_element: Element) -> bool:
     return False
 
 
@@ -150,8 +150,8 @@ def kind_of(element: Element) -> What | None:
     return What.NAME if element.vr == "PN" else _KIND_OF_TAG.get(element.tag)
 
 
-def gather(dataset: Dataset, kept: Callable[[int], bool] = _nothing) -> Original:
-    """What identifies in an original object, without the attributes (by tag) that the policy keeps."""
+def gather(dataset: Dataset, kept: Callable[[Element], bool] = _nothing) -> Original:
+    """What identifies in an original object, without the elements that the policy keeps."""
     uids: set[str] = set()
     dates: set[str] = set()
     texts = _Texts()
@@ -159,7 +159,7 @@ def gather(dataset: Dataset, kept: Callable[[int], bool] = _nothing) -> Original
     for element in all_elements(dataset):
         what = kind_of(element)
         values = [value for value in element.texts if value]
-        if what is None or not values or kept(element.tag):
+        if what is None or not values or kept(element):
             continue
         if what is What.UID:
             values = [value for value in values if not is_registered(value)]

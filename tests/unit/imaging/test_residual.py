@@ -220,7 +220,7 @@ class TestDates:
     def test_dates_that_the_policy_keeps_are_not_sought(self) -> None:
         dataset = clean()
         dataset.StudyDate = "20120304"
-        kept = gather(original(), kept=lambda tag: tag == 0x00080020)
+        kept = gather(original(), kept=lambda element: element.tag == 0x00080020)
         assert search_dataset(dataset, kept, SHIFTED) == ()
 
 

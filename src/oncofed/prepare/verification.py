@@ -1,0 +1,174 @@
+"""What the verification pass looks at in the files of one patient: runs in a worker, gives findings without values."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from oncofed.imaging import pixel_bytes
+from oncofed.imaging.deidentify import CLEAN_PIXELS, DEFACED, Action, Policy
+from oncofed.imaging.deidentify.tables import vocabulary
+from oncofed.imaging.elements import BROKEN, Element
+from oncofed.imaging.identifiers import Original, What, gather
+from oncofed.imaging.references import Mention, read
+from oncofed.imaging.residual import Expected, Finding, search
+from oncofed.prepare import validity
+from oncofed.prepare.recipe import Recipe, Tools
+
+RESIDUAL = "prepare-residual"
+REFERENCE = "prepare-reference-broken"
+PIXELS = "prepare-pixels-changed"
+UNREADABLE = "prepare-output-unreadable"
+SOURCE = "prepare-file-changed"
+
+_PIXEL_METHODS = frozenset((CLEAN_PIXELS.value, DEFACED.value))
+_LARGE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """One de-identified file beside its source."""
+
+    file: int
+    source: Path
+    target: Path
+    judged: bool
+    """Whether dciodvfy looks at it."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files of one patient."""
+
+    patient_key: str
+    recipe: Recipe
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found in one file. ``code`` is "" where it may be released; ``pixels``: none, same, masked, changed."""
+
+    file: int
+    code: str
+    findings: tuple[Finding, ...] = ()
+    before: Mention | None = None
+    after: Mention | None = None
+    pixels: str = "none"
+    errors: tuple[int, int] | None = None
+    """Errors of dciodvfy before and after."""
+
+
+@dataclass(frozen=True)
+class BatchChecked:
+    """What was found in a batch."""
+
+    patient_key: str
+    files: tuple[Checked, ...]
+
+
+@dataclass
+class _Opened:
+    job: Job
+    source: Dataset
+    original: Original
+    before: Mention
+
+
+def check(batch: Batch) -> BatchChecked:
+    """Check every file of a batch against its own source and the identifiers of all of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of every value that bends the standard
+        tools = batch.recipe.tools
+        keeps = kept_by(tools.policy)
+        lost: list[Checked] = []
+        opened: list[_Opened] = []
+        for job in batch.jobs:
+            found = _open(job, keeps)
+            if isinstance(found, _Opened):
+                opened.append(found)
+            else:
+                lost.append(found)
+        everyone = Original().with_those_of([one.original for one in opened])
+        expected = _expected(tools, batch.patient_key)
+        return BatchChecked(batch.patient_key, (*lost, *(_checked(one, everyone, expected) for one in opened)))
+
+
+def _open(job: Job, keeps: Callable[[Element], bool]) -> _Opened | Checked:
+    try:
+        source = pydicom.dcmread(job.source, defer_size=_LARGE, force=True)
+        return _Opened(job, source, gather(source, keeps), read(source))
+    except BROKEN:
+        return Checked(job.file, SOURCE)
+
+
+def kept_by(policy: Policy) -> Callable[[Element], bool]:
+    """Which elements may stand as they were."""
+    actions = policy.level("").actions
+
+    def kept(element: Element) -> bool:
+        if element.vr == "UI" and policy.keeps_uids:
+            return True
+        if element.vr in ("DA", "DT") and policy.keeps_full_dates:
+            return True
+        return actions.get(element.tag) is Action.KEEP
+
+    return kept
+
+
+def _expected(tools: Tools, patient_key: str) -> Expected:
+    policy = tools.policy
+    shift = tools.pseudonyms.date_offset(patient_key, *policy.profile.date_shift_days)
+    return Expected(
+        shift_days=shift if policy.shifts_dates else None,
+        private=policy.keeps_safe_private,
+        age_cap=policy.profile.age_cap,
+        harmless=frozenset(vocabulary()),
+    )
+
+
+def _checked(opened: _Opened, everyone: Original, expected: Expected) -> Checked:
+    job = opened.job
+    try:
+        target = pydicom.dcmread(job.target, defer_size=_LARGE)
+        after = read(target)
+    except BROKEN:
+        return Checked(job.file, UNREADABLE)
+    if not after.belongs or not after.sop_class:
+        return Checked(job.file, UNREADABLE)
+    findings = search(job.target, opened.original.with_those_of([everyone]), expected)
+    pixels = _pixels(opened, target)
+    code = RESIDUAL if any(finding.certain for finding in findings) else PIXELS if pixels == "changed" else ""
+    if any(finding.what is What.UNREADABLE for finding in findings):
+        code = UNREADABLE
+    return Checked(job.file, code, findings, opened.before, after, pixels, _errors(job))
+
+
+def _pixels(opened: _Opened, target: Dataset) -> str:
+    job = opened.job
+    if not pixel_bytes.PIXELS & {int(tag) for tag in target.keys() | opened.source.keys()}:
+        return "none"
+    if pixel_bytes.same(job.source, opened.source, job.target, target):
+        return "same"
+    written = _methods(target, _PIXEL_METHODS) > _methods(opened.source, _PIXEL_METHODS)
+    return "masked" if written else "changed"
+
+
+def _methods(dataset: Dataset, codes: frozenset[str]) -> int:
+    """How many of these codes the object's De-identification Method Code Sequence holds."""
+    try:
+        return sum(
+            str(item.get("CodeValue", "")) in codes for item in dataset.get("DeidentificationMethodCodeSequence") or ()
+        )
+    except BROKEN:
+        return 0
+
+
+def _errors(job: Job) -> tuple[int, int] | None:
+    if not job.judged:
+        return None
+    before, after = validity.errors(job.source), validity.errors(job.target)
+    return None if before is None or after is None else (before.total(), after.total())
