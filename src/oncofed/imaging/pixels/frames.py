@@ -87,10 +87,12 @@ def layout(dataset: Dataset) -> Layout:
 def stored(dataset: Dataset) -> Iterator[tuple[NDArray[Any], dict[str, Any]]]:
     """Each frame as stored, without any conversion of colour, and its properties as pydicom names them.
 
+    Grey samples come with the sign the header gives them, whatever a JPEG 2000 stream says of itself.
+
     Raises:
         Undecodable: no decoder reads it.
     """
-    yield from _decoded(dataset, raw=True)
+    yield from _decoded(dataset, raw=number(dataset, "SamplesPerPixel") > 1)
 
 
 def _decoded(dataset: Dataset, *, raw: bool) -> Iterator[tuple[NDArray[Any], dict[str, Any]]]:
@@ -98,7 +100,11 @@ def _decoded(dataset: Dataset, *, raw: bool) -> Iterator[tuple[NDArray[Any], dic
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             decoder = get_decoder(syntax(dataset))
-            for frame, properties in decoder.iter_array(dataset, raw=raw):
+            if number(dataset, "NumberOfFrames") > 1:
+                several = decoder.iter_array(dataset, raw=raw)
+            else:
+                several = iter((decoder.as_array(dataset, raw=raw, index=0),))
+            for frame, properties in several:
                 yield frame, dict(properties)
     except (*BROKEN, RuntimeError) as error:
         raise Undecodable(type(error).__name__) from error

@@ -194,9 +194,12 @@ def _blank_frames(dataset: Dataset, inside: NDArray[np.bool_]) -> Iterator[tuple
     for frame, properties in stored(dataset):
         if frame.shape[:2] != inside.shape:
             raise Undecodable("frame of another size")
+        colours = str(properties["photometric_interpretation"])
+        if colours.endswith("_422"):  # decoders give every pixel its own colour
+            colours = "YBR_FULL"
         blanked = frame.copy()
-        blanked[inside] = _black(dataset, str(properties["photometric_interpretation"]))(blanked)
-        yield blanked, properties
+        blanked[inside] = _black(dataset, colours)(blanked)
+        yield blanked, properties | {"photometric_interpretation": colours}
 
 
 def _write_frames(
@@ -226,6 +229,8 @@ def _encoded(frame: Frame, properties: dict[str, Any], target: uid.UID) -> bytes
     form = {name: properties[name] for name in _FORM}
     form |= {"rows": frame.shape[0], "columns": frame.shape[1], "number_of_frames": 1}
     form["samples_per_pixel"] = frame.shape[2] if frame.ndim == 3 else 1
+    if frame.ndim == 3:
+        form["planar_configuration"] = 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -61,8 +61,8 @@ def plan(dataset: Dataset, ocr: bool = True, *, reviewed: Iterable[Rectangle] | 
     if reviewed is not None:
         return Plan((*geometry, *reviewed), reasons=(*why, "reviewed"), level=risk.level)
     try:
+        layout(dataset)
         if not ocr or "label" in why:
-            layout(dataset)
             held = risk.level is Level.HIGH and not geometry
             return Plan(geometry, held, (*why, "pixels-text-suspected") if held else why, risk.level)
         return _with_text(dataset, risk, geometry, why)
