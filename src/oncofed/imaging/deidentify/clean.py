@@ -18,7 +18,7 @@ from pydicom.uid import UID
 from oncofed.imaging.deidentify.changes import Change, Review
 from oncofed.imaging.deidentify.dates import capped_age, shifted
 from oncofed.imaging.deidentify.dummies import dummy, dummy_items
-from oncofed.imaging.deidentify.free_text import SEARCHED_BYTES, FreeText
+from oncofed.imaging.deidentify.free_text import SEARCHED_BYTES, Care, FreeText
 from oncofed.imaging.deidentify.header import Patient
 from oncofed.imaging.deidentify.policy import Action, Level, Policy
 from oncofed.imaging.deidentify.private import PrivateBlocks
@@ -63,6 +63,10 @@ _NAMES_NO_OBJECT = frozenset(
 _CODING_URLS = frozenset({0x0008010E, 0x00080120})
 _REFERENCES = frozenset({0x00081110, 0x00081111})
 """Sequences of references: with their UIDs mapped, they are their own dummies."""
+_CODED_CONTENT = frozenset({0x0040A730, 0x00400555, 0x00400610, 0x00700001})
+"""Sequences of content items and graphics: their codes stay, their texts are long ones."""
+_CODE, _SCHEME = frozenset({0x00080100, 0x00080104, 0x00080119}), frozenset({0x00080102, 0x00080103})
+_DESIGNATOR = 0x00080102
 _PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
 _TIMES = frozenset({"DA", "TM", "DT"})
 _REMEMBERED = 256
@@ -101,12 +105,19 @@ class Cleaning:
         """Bind what every element needs."""
         self.free_text = FreeText(self.patient.identifiers, self.policy, self.pseudonyms)
 
-    def dataset(self, dataset: Dataset, level: Level, prefix: str = "", inherited: Encodings = ("iso8859",)) -> None:
-        """Clean a dataset or an item in place."""
-        encoded = encodings(dataset, inherited)
-        private = PrivateBlocks(dataset, encoded, self.policy.keeps_safe_private)
-        item = _Item(dataset, level, prefix, encoded, self._about(dataset, prefix, encoded))
-        actions = level.actions
+    def dataset(self, dataset: Dataset, level: Level) -> None:
+        """Clean an object in place, at every depth."""
+        encoded = encodings(dataset)
+        self._elements(_Item(dataset, level, "", encoded, self.patient.key, cleaned=False))
+
+    def _dataset(self, dataset: Dataset, level: Level, prefix: str, outer: "_Item", *, cleaned: bool) -> None:
+        encoded = encodings(dataset, outer.encoded)
+        about = self._about(dataset, encoded)
+        self._elements(_Item(dataset, level, prefix, encoded, about, cleaned=cleaned or outer.cleaned))
+
+    def _elements(self, item: "_Item") -> None:
+        dataset, actions = item.dataset, item.level.actions
+        private = PrivateBlocks(dataset, item.encoded, self.policy.keeps_safe_private)
         for tag, one in list(dataset.items()):
             number = int(tag)
             if number & 0xFFFF == 0 or number >> 16 in (0, 2):
@@ -121,11 +132,11 @@ class Cleaning:
             elif number >> 24 in (0x50, 0x60) and number >> 16 & 0xFF <= 0x1E:
                 self._repeated(place)
             elif number not in PIXELS:
-                self._unlisted(place)
+                self._unlisted(place, _care(place))
 
-    def _about(self, dataset: Dataset, prefix: str, encoded: Encodings) -> str:
+    def _about(self, dataset: Dataset, encoded: Encodings) -> str:
         """The pseudonym of whoever an item is about, if it says; else of the patient of the object."""
-        held = dataset.get_item(_PATIENT_ID) if prefix and _PATIENT_ID in dataset else None
+        held = dataset.get_item(_PATIENT_ID) if _PATIENT_ID in dataset else None
         named = text_of(held, "LO", encoded).strip(" \0") if held is not None else ""
         if not named or named == self.patient.patient_id:
             return self.patient.key
@@ -149,14 +160,14 @@ class Cleaning:
         elif action in (Action.AGE, Action.PATIENT, Action.SHIFT):
             self._remove(place, "wrong-vr")
         else:
-            self._items(place)
+            self._items(place, cleaned=action is Action.CLEAN and place.number not in _CODED_CONTENT)
 
     def _replace_items(self, place: "_Place", items: list[Dataset], action: Action) -> None:
         place.item.dataset[place.number] = DataElement(place.number, "SQ", Sequence(items))
         self.changes.append(Change(place.path, action.value, "listed"))
 
-    def _items(self, place: "_Place") -> None:
-        """Clean every item of a sequence."""
+    def _items(self, place: "_Place", *, cleaned: bool = False) -> None:
+        """Clean every item of a sequence. ``cleaned``: no text in it stays that the vocabulary does not know."""
         try:
             value = place.item.dataset[place.number].value
             items = list(value) if isinstance(value, Sequence) else None
@@ -167,7 +178,7 @@ class Cleaning:
             return
         inside = place.item.level.inside(place.number)
         for index, item in enumerate(items):
-            self.dataset(item, inside, f"{place.path}[{index}].", place.item.encoded)
+            self._dataset(item, inside, f"{place.path}[{index}].", place.item, cleaned=cleaned)
 
     def _leaf(self, place: "_Place", action: Action) -> Value | Kept:
         """The new value of a listed leaf."""
@@ -241,7 +252,7 @@ class Cleaning:
         if place.vr in ("", "UN"):
             place.vr = vr
         if place.number & 0xFFFF > 0xFF:
-            self._unlisted(place, strict=True)
+            self._unlisted(place, Care.DATES)
 
     def _repeated(self, place: "_Place") -> None:
         """Curves go; overlays stay only where graphics are cleaned and the plane is a region of interest."""
@@ -259,7 +270,7 @@ class Cleaning:
         elif place.number & 0xFFFF in (0x4000, 0x0022, 0x1500):
             self._put(place, self._cleaned(place), Action.CLEAN.value, "overlay-text")
 
-    def _unlisted(self, place: "_Place", *, strict: bool = False) -> None:
+    def _unlisted(self, place: "_Place", care: Care) -> None:
         if place.is_sequence:
             self._items(place)
             return
@@ -268,19 +279,19 @@ class Cleaning:
         content = place.content
         if place.vr in BYTES and len(content) > SEARCHED_BYTES:
             return
-        key = (place.number, content) if 0 < len(content) <= _REMEMBERED else None
+        key = (care, place.number, content) if 0 < len(content) <= _REMEMBERED else None
         memo = self.free_text.memo
         if key and key in memo:
             return
         before = len(self.changes) + len(self.review)
-        value = self._unlisted_leaf(place, strict=strict)
+        value = self._unlisted_leaf(place, care)
         if isinstance(value, Kept):
             if key and len(self.changes) + len(self.review) == before:
                 memo.add(key)
             return
         self._put(place, value, "clean" if value else "remove", self._reason)
 
-    def _unlisted_leaf(self, place: "_Place", *, strict: bool) -> Value | Kept:
+    def _unlisted_leaf(self, place: "_Place", care: Care) -> Value | Kept:
         vr, self._reason = place.vr, "unlisted"
         if vr not in KNOWN:
             self._reason = "unknown-vr"
@@ -295,7 +306,7 @@ class Cleaning:
             return KEPT if place.number in _CODING_URLS else None
         if vr in ("DS", "IS"):
             return self._number(place)
-        return self._unlisted_text(place, strict=strict)
+        return self._unlisted_text(place, care)
 
     def _unlisted_time(self, place: "_Place") -> Value | Kept:
         if self.policy.keeps_full_dates:
@@ -317,8 +328,8 @@ class Cleaning:
         self._reason = "wrong-vr"
         return None
 
-    def _unlisted_text(self, place: "_Place", *, strict: bool) -> Value | Kept:
-        found = self.free_text.unlisted(place.number, place.vr, place.text, strict=strict)
+    def _unlisted_text(self, place: "_Place", care: Care) -> Value | Kept:
+        found = self.free_text.unlisted(place.number, place.vr, place.text, care)
         if found is None:
             return KEPT
         self._reviewed(place, "text-holds-identifier" if found.identified else "unknown-token", found.removed)
@@ -361,6 +372,19 @@ class _Item(NamedTuple):
     prefix: str
     encoded: Encodings
     patient_key: str
+    cleaned: bool
+
+
+def _care(place: "_Place") -> Care:
+    """Texts in a cleaned sequence pass the vocabulary, but for codes of a scheme that others publish too."""
+    item = place.item
+    if not item.cleaned or place.number in _SCHEME:
+        return Care.IDENTIFIERS
+    if place.number in _CODE:
+        scheme = item.dataset.get_item(_DESIGNATOR) if _DESIGNATOR in item.dataset else None
+        named = text_of(scheme, "SH", item.encoded).strip().upper() if scheme is not None else ""
+        return Care.VOCABULARY if not named or (named.startswith(("99", "L")) and named != "LN") else Care.IDENTIFIERS
+    return Care.VOCABULARY
 
 
 class _Place:

@@ -1,9 +1,10 @@
 """Texts that the table does not list, and those it wants cleaned: this patient's identifiers out, then the vocabulary.
 
 Short texts (LO, SH, UC, CS) are searched for identifiers and keep the rest; long ones (ST, LT, UT) are free text and
-pass the vocabulary as a whole, as do private texts and any text in which an identifier was found.
+pass the vocabulary as a whole, as do those in a sequence that is cleaned, and any text in which an identifier stood.
 """
 
+from enum import Enum, auto
 from typing import NamedTuple
 
 from oncofed.imaging.deidentify.identifiers import CONTACT, TITLED, UID, WRITTEN_DATE, Identifiers
@@ -17,8 +18,20 @@ _TECHNICAL = frozenset(
      0x00480107, 0x00660032, 0x00181020, 0x00080108)
 )  # fmt: skip
 """Long texts that say how a device or a code scheme works: no vocabulary holds their words."""
+_PROSE = LONG_TEXT | {"LO", "SH", "UC"}
 SEARCHED_BYTES = 65_536
 """Longest value of unknown bytes that is searched."""
+
+
+class Care(Enum):
+    """How a text is looked at."""
+
+    IDENTIFIERS = auto()
+    """This patient's identifiers, contacts, titled names, UIDs go."""
+    DATES = auto()
+    """Written dates go too: private elements."""
+    VOCABULARY = auto()
+    """Only known words stay."""
 
 
 class Found(NamedTuple):
@@ -56,23 +69,24 @@ class FreeText:
         uids = [self._pseudonyms.uid(uid) for uid in UID.findall(text)]
         return (UID.sub(" ", text) if uids else text), uids
 
-    def unlisted(self, tag: int, vr: str, text: str, *, strict: bool) -> Found | None:
+    def unlisted(self, tag: int, vr: str, text: str, care: Care) -> Found | None:
         """What to make of a text of no listed attribute; None: it may stay."""
         if vr in BYTES:
             return self._in_bytes(text)
-        free = strict or (vr in LONG_TEXT and tag not in _TECHNICAL)
-        identified = self._identifiers.found(text) or self._is_personal(text, strict=free)
-        if not identified and not free:
+        if vr in LONG_TEXT and tag not in _TECHNICAL:
+            care = Care.VOCABULARY
+        identified = self._identifiers.found(text) or self._is_personal(text, care)
+        if not identified and (care is not Care.VOCABULARY or vr not in _PROSE):
             return None
         result = self.vocabulary(text)
-        if not identified and (strict or result.text == text):
+        if not identified and result.text == text:
             return None
         return Found(result.text, result.removed, identified)
 
-    def _is_personal(self, text: str, *, strict: bool) -> bool:
+    def _is_personal(self, text: str, care: Care) -> bool:
         if len(text) < 5:
             return False
-        dated = strict and not self._keep_dates and WRITTEN_DATE.search(text)
+        dated = care is not Care.IDENTIFIERS and not self._keep_dates and WRITTEN_DATE.search(text)
         uids = not self._keep_uids and UID.search(text)
         return bool(dated or uids or CONTACT.search(text) or TITLED.search(text))
 

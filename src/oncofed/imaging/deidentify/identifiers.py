@@ -68,10 +68,10 @@ class Identifiers:
                 (inside if len(number) >= _LONG else words).add(number)
         inside |= {phrase for phrase in phrases if len(phrase) >= _LONG}
         self.pattern = _pattern(inside, words)
-        self._harmless: dict[str, set[tuple[int, bytes]]] = {}
+        self._harmless: dict[str, set[tuple[object, int, bytes]]] = {}
 
-    def harmless(self, policy: str) -> set[tuple[int, bytes]]:
-        """Tags with values that were searched and may stay under the policy of this digest."""
+    def harmless(self, policy: str) -> set[tuple[object, int, bytes]]:
+        """Care, tag and value of what was searched and may stay under the policy of this digest."""
         return self._harmless.setdefault(policy, set())
 
     def found(self, text: str) -> bool:
@@ -79,8 +79,8 @@ class Identifiers:
         return self.pattern is not None and self.pattern.search(text) is not None
 
     def without(self, text: str) -> str:
-        """The text with a space in place of each identifier."""
-        return text if self.pattern is None else self.pattern.sub(" ", text)
+        """The text with a NUL in place of each identifier: no title before it leads to the word behind it."""
+        return text if self.pattern is None else self.pattern.sub("\0", text)
 
 
 def _is_person(name: str) -> bool:

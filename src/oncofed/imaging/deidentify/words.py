@@ -12,12 +12,18 @@ _PARTS = re.compile(r"[A-Z]?[a-zß-öø-ÿ]+|[A-ZÀ-Þ]+(?![a-z])|[^\W\d_]+|\d+(
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,4})?")
 _MEASURE = re.compile(
     r"[bB]\d{1,4}|\d{1,4}(?:\.\d{1,4})?(?:mm|cm|ms|msec|sec|s|min|h|ml|cc|mg|mcg|g|kg|kv|kvp|ma|mas|mbq|mci|gy|cgy|mgy|t|hz|khz|mhz|"
-    r"deg|x|d|hu|ch|pct|mmhg|bpm|y|ng|iu|um|nm|px|st|nd|rd|th)|\d{1,3}x\d{1,3}(?:x\d{1,3})?(?:mm|cm)?|(?:t[er12]|te|tr|ti|fa|ph|im|se|l|c|s|th|v|g|m|r)\d{1,2}",
+    r"deg|x|d|hu|ch|pct|mmhg|bpm|y|ng|iu|um|nm|px|st|nd|rd|th)|\d{1,3}x\d{1,3}(?:x\d{1,3})?(?:mm|cm)?|(?:[bhijdtuql]|b[rlvf]|h[rvf]|[qu]r|s[abc])\d{2}[dfhmst]"
+    r"|fc\d{2}|sen\d{1,2}|ls(?:pr)?\d{1,2}|p[e]?\d{1,2}|(?:t[er12]|te|tr|ti|fa|ph|im|se|l|c|s|th|v|g|m|r)\d{1,2}",
     re.IGNORECASE,
 )
 _LEADS_TO_A_NAME = frozenset(
     ("dr", "doctor", "prof", "mr", "mrs", "ms", "miss", "name", "named", "herr", "frau", "initials")
 )
+_HOUSE = re.compile(r"\d{1,4}[a-z]?", re.IGNORECASE)
+_STREET = 4
+"""A whole number beside an unknown word of so many letters goes with it: it may be of a house in a street."""
+GONE = "\0"
+"""Stands in a text where an identifier was taken out: like a space, but no name leads over it."""
 _CACHED = 65_536
 
 
@@ -47,14 +53,20 @@ def cleaned(text: str, keep_dates: bool = False) -> Cleaned:
 
 def _line(line: str, removed: list[str]) -> str:
     kept: list[str] = []
-    gap, named = "", False
+    gap, named, word_gone = "", False, False
     for piece in _PIECES.findall(line):
         if not (piece[0].isalnum()):
+            piece = piece.replace(GONE, " ") if piece.strip(f" {GONE}") else " "
             gap = gap if gap.strip() and not piece.strip() else piece
             continue
-        if named or not is_known(piece):
+        house = word_gone and _HOUSE.fullmatch(piece)
+        word_gone = False
+        if named or house or not is_known(piece):
             removed.append(piece)
-            named = False
+            named, word_gone = False, len(piece) >= _STREET and piece.isalpha()
+            if word_gone and kept and _HOUSE.fullmatch(kept[-1]):
+                removed.append(kept.pop())
+                del kept[-1:]
             gap = " "
             continue
         kept += [gap, piece] if kept else [piece]
