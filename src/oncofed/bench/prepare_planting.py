@@ -338,7 +338,7 @@ class _Writer:
             self._ultrasound(dataset)
         else:
             generator = np.random.default_rng(self._rng.randrange(2**32))
-            _pixels(dataset, generator.integers(0, 4000, (64, 64), dtype=np.uint16))
+            _pixels(dataset, _tissue(generator))
             self._add(PIXELS_RETAINED)
         self._save(dataset)
         return dataset
@@ -459,6 +459,15 @@ def _code(value: str, meaning: str) -> Dataset:
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "SCT" if len(value) > 6 else "DCM", meaning
     return code
+
+
+def _tissue(generator: np.random.Generator) -> np.ndarray[Any, np.dtype[Any]]:
+    """A smooth body with a brighter nodule and the noise of a detector; 256 by 256, 12 bits."""
+    y, x = np.mgrid[0:256, 0:256].astype(np.float32)
+    body = 900.0 * (np.hypot(x - 128, y - 128) < 110)
+    at = generator.uniform(90, 160, 2)
+    nodule = 600.0 * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / 200.0)
+    return np.clip(body + nodule + generator.normal(300, 25, x.shape), 0, 4095).astype(np.uint16)
 
 
 def _pixels(dataset: Dataset, picture: np.ndarray[Any, np.dtype[Any]]) -> None:
