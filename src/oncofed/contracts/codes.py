@@ -222,13 +222,17 @@ PREPARE = {
         3, "text can still be read after masking", "Look at it with `oncofed prepare review`; add a mask or drop it."
     ),
     "pixels-ocr-missing": Code(
-        6, "text in pixels cannot be looked for on this machine", "Install tesseract-ocr, or review the images held back."
+        6,
+        "text in pixels cannot be looked for on this machine",
+        "Install tesseract-ocr, or review the images held back.",
     ),
     "pixels-undecodable": Code(
         5, "these pixels cannot be decoded here, so nobody knows what they show", "Export the image uncompressed."
     ),
     "pixels-document": Code(
-        3, "this object holds a document, which may name the patient", "Review it, or leave documents out of the release."
+        3,
+        "this object holds a document, which may name the patient",
+        "Review it, or leave documents out of the release.",
     ),
     "prepare-run-unknown": Code(
         2, "this is not the directory of a preparation run", "Make one with `oncofed prepare scan`."
@@ -252,10 +256,22 @@ PREPARE = {
     ),
     "prepare-archive-nested": Code(3, "archives lie too deep in archives", "Unpack it yourself, then scan the folder."),
     "prepare-dicomdir-missing": Code(2, "a DICOMDIR names a file that is not there", "Copy the medium again, whole."),
-    "prepare-dicomdir-outside": Code(3, "a DICOMDIR names a file outside its medium", "Nothing to do: it was left out."),
+    "prepare-dicomdir-outside": Code(
+        3, "a DICOMDIR names a file outside its medium", "Nothing to do: it was left out."
+    ),
     "prepare-scheduler-silent": Code(4, "the Dask scheduler does not answer", "Check its address, or leave it out."),
+    "prepare-not-verified": Code(
+        3, "files of the run have not passed verification", "Run `oncofed prepare check`, then release again."
+    ),
+    "prepare-plan-invalid": Code(2, "the plan cannot be used", "Correct what is named; see docs/reference/prepare.md."),
+    "prepare-review-unknown": Code(
+        2, "nothing of that number is held back", "Run `oncofed prepare review` for the list."
+    ),
+    "prepare-rejected": Code(3, "a person has decided to leave this out", "Nothing to do."),
     "prepare-file-changed": Code(4, "this file changed while it was worked on", "Scan again when it is at rest."),
-    "prepare-worker-lost": Code(6, "this file broke every worker that touched it", "Look at it; decide with `prepare review`."),
+    "prepare-worker-lost": Code(
+        6, "this file broke every worker that touched it", "Look at it; decide with `prepare review`."
+    ),
     "prepare-instance-conflict": Code(
         3, "two different files claim to be the same instance", "Remove the wrong one, or decide with `prepare review`."
     ),
@@ -282,7 +298,9 @@ MAPPING = {
         2, "values whose code book contradicts itself", "Ask who filled them in, then set `disputed` in the mapping."
     ),
     "values-differ": Code(2, "rows of one key give different values; the first one counts", "Correct the source."),
-    "code-malformed": Code(2, "values that are no codes of the shape they must have", "Map them, or correct the source."),
+    "code-malformed": Code(
+        2, "values that are no codes of the shape they must have", "Map them, or correct the source."
+    ),
     "number-unreadable": Code(2, "values that are no number of the kind needed", "Correct the source."),
     "number-out-of-range": Code(2, "numbers outside the range that can be", "Correct the source, or the unit."),
     "unit-unknown": Code(2, "numbers in a unit that does not convert", "Correct the unit in the source."),
@@ -293,7 +311,11 @@ MAPPING = {
     "row-incomplete": Code(2, "rows that say something but lack what they need", "Correct the source or the mapping."),
     "row-unused": Code(2, "rows that no rule of the mapping takes", "Add a rule, or list them in `passed_over`."),
     "reference-missing": Code(2, "rows that refer to a patient or condition that is not there", "Correct the source."),
-    "resource-unread": Code(2, "resources of a type that mappings do not read", "Nothing to do, or map another export."),
+    "resource-unread": Code(
+        2, "resources of a type that mappings do not read", "Nothing to do, or map another export."
+    ),
 }
 
-CODES: dict[str, Code] = PREPARE | MAPPING | QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB | NODE
+CODES: dict[str, Code] = (
+    PREPARE | MAPPING | QUERY | WAREHOUSE | DISCLOSURE | TRUST | CLIENT | SEARCH | EXCHANGE | HUB | NODE
+)

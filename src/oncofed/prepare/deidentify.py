@@ -138,7 +138,7 @@ def target_of(file: RunFile, tools: Tools) -> str:
     header, names = file.header, tools.pseudonyms
     key = names.patient(header.get("PatientID", ""), header.get("IssuerOfPatientID", ""))
     uids = [header[name] for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
-    study, series, instance = (names.own_uid(uid) if names.uid(uid) == uid else names.uid(uid) for uid in uids)
+    study, series, instance = map(tools.uid, uids)
     return f"images/{key or names.without_patient_id(uids[0])}/{study}/{series}/{instance}.dcm"
 
 

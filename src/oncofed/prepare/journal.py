@@ -55,6 +55,7 @@ CREATE TABLE review (
     occurs INTEGER NOT NULL DEFAULT 0, decision TEXT NOT NULL DEFAULT '', decided_at TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (token_hash, code, path)
 ) WITHOUT ROWID;
+CREATE TABLE people (patient_key TEXT PRIMARY KEY, node_key TEXT NOT NULL, bare_key TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE notes (source INTEGER, code TEXT, place TEXT, PRIMARY KEY (source, code, place)) WITHOUT ROWID;
 CREATE TABLE stages (
     name TEXT PRIMARY KEY, state TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT '',
@@ -64,7 +65,8 @@ PRAGMA user_version = {VERSION};
 """
 """``files.path``: text, or bytes where a name is not UTF-8. ``accepted``: codes that a person has let
 pass; ``rectangles``: what a person wants blanked (JSON, [[x0, y0, x1, y1], …]).
-``container``: the archive (a file) whose ``member`` it is."""
+``people``: each patient's pseudonym in
+the run, and the node's own with and without the issuer. ``container``: the archive (a file) whose ``member`` it is."""
 
 
 def create(path: Path) -> sqlite3.Connection:

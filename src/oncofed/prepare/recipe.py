@@ -41,6 +41,13 @@ class Tools:
         self.tokens: dict[tuple[str, str, str], str] = {}
         """What the de-identifier has put to review since this was last emptied, by hash, code and path."""
 
+    def uid(self, uid: str) -> str:
+        """What becomes of the UID of a study, series or instance."""
+        if self.policy.keeps_uids:
+            return uid
+        new = self.pseudonyms.uid(uid)
+        return self.pseudonyms.own_uid(uid) if new == uid else new
+
     @cached_property
     def deidentifier(self) -> Deidentifier:
         """The de-identifier of policy and pseudonyms."""

@@ -140,9 +140,9 @@ class Run:
         return self.directory / "tables"
 
     @property
-    def clinical(self) -> Path:
-        """The clinical tables of the mapping, under pseudonyms."""
-        return self.directory / "clinical"
+    def mapped(self) -> Path:
+        """The clinical tables of the mapping, under the hospital's own identifiers; private."""
+        return self.directory / "mapped"
 
     @property
     def incoming(self) -> Path:

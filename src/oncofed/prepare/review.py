@@ -1,0 +1,104 @@
+"""What waits for a person: files held back, and words that were taken out of descriptions.
+
+Names of files and words identify patients, so they are written to two private files of the run (``quarantine.tsv``,
+``review.tsv``, mode 0600) and never shown on a screen that others may see or keep.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oncofed.contracts.errors import BadInput
+from oncofed.prepare.atomic import write_atomically
+from oncofed.prepare.journal import disk_full_told
+from oncofed.prepare.run import Run, State, readable
+
+QUARANTINE, WORDS = "quarantine.tsv", "review.tsv"
+REJECTED = "prepare-rejected"
+_PIXELS = "pixels-"
+_FINAL = frozenset({"file-damaged", "file-unreadable", "prepare-archive-bomb", "prepare-archive-damaged"})
+"""What no decision of a person can mend."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files that are held back for one reason and decided together; ``number`` is that of the first of them."""
+
+    number: int
+    code: str
+    files: int
+    modalities: str
+
+
+def groups(run: Run) -> list[Group]:
+    """All that is held back: by patient where the doubt is about who it is, by series for pixels, else by file."""
+    rows = run.connection.execute(
+        f"""SELECT min(f.id), f.code, count(*), group_concat(DISTINCT h."Modality")
+            FROM files f LEFT JOIN headers h ON h.file = f.id WHERE f.state = 'quarantined'
+            GROUP BY f.code, {_TOGETHER} ORDER BY f.code, 1"""  # noqa: S608
+    )
+    return [Group(number, code, files, modalities or "") for number, code, files, modalities in rows]
+
+
+_TOGETHER = """CASE WHEN f.code IN ('prepare-patient-shared-id', 'prepare-patient-two-ids') THEN f.patient
+    WHEN f.code LIKE 'pixels-%' THEN h."SeriesInstanceUID"
+    WHEN f.code = 'prepare-instance-conflict' THEN h."SOPInstanceUID" ELSE f.id END"""
+
+
+def write_lists(run: Run) -> None:
+    """Write the two private lists of what waits for a person."""
+    lines = ["number\tcode\tfile\tpatient\tstudy\tseries"]
+    for file in run.files(State.QUARANTINED):
+        header = file.header
+        columns = (header.get(name, "") for name in ("PatientID", "StudyDate", "SeriesDescription"))
+        lines.append("\t".join((str(file.id), file.code, readable(file.place), *columns)))
+    words = ["word\tattribute\tcode\ttimes"]
+    for value, path, code, occurs in run.connection.execute(
+        "SELECT value, path, code, occurs FROM review ORDER BY occurs DESC, value, path"
+    ):
+        words.append(f"{value}\t{path}\t{code}\t{occurs}")
+    with disk_full_told():
+        write_atomically(run.directory / QUARANTINE, "\n".join((*lines, "")).encode())
+        write_atomically(run.directory / WORDS, "\n".join((*words, "")).encode())
+
+
+def accept(run: Run, number: int, rectangles: Sequence[Sequence[int]] = ()) -> int:
+    """Let a group pass, and its pixels as they are but for ``rectangles`` ([x0, y0, x1, y1]); the number of files.
+
+    Raises:
+        BadInput: ``prepare-review-unknown``: no such group, or one that no decision can mend.
+    """
+    code, files = _members(run, number)
+    if code in _FINAL:
+        raise BadInput("prepare-review-unknown", "files of this kind cannot be let pass; they may be rejected")
+    pixels = json.dumps([list(one) for one in rectangles]) if code.startswith(_PIXELS) else ""
+    with run.working(), run.transaction():
+        run.connection.executemany(
+            """UPDATE files SET state = CASE WHEN EXISTS (SELECT 1 FROM headers WHERE file = files.id)
+                                        THEN 'indexed' ELSE 'found' END,
+                   code = '', rectangles = ?1, accepted = trim(accepted || ',' || ?2, ',') WHERE id = ?3""",
+            [(pixels, code, file) for file in files],
+        )
+    return len(files)
+
+
+def reject(run: Run, number: int) -> int:
+    """Leave a group out for good; the number of files. A changed file is judged anew by the next scan."""
+    _, files = _members(run, number)
+    with run.working():
+        run.mark(files, State.SKIPPED, REJECTED)
+    return len(files)
+
+
+def _members(run: Run, number: int) -> tuple[str, list[int]]:
+    rows = run.connection.execute(
+        f"""SELECT f.id, f.code FROM files f LEFT JOIN headers h ON h.file = f.id
+            WHERE f.state = 'quarantined' AND ({_TOGETHER}) IS (
+                SELECT {_TOGETHER} FROM files f LEFT JOIN headers h ON h.file = f.id WHERE f.id = ?1)
+            AND f.code = (SELECT code FROM files WHERE id = ?1) AND EXISTS (
+                SELECT 1 FROM files WHERE id = ?1 AND state = 'quarantined')""",  # noqa: S608
+        (number,),
+    ).fetchall()
+    if not rows:
+        raise BadInput("prepare-review-unknown", f"number {number}")
+    return rows[0][1], [file for file, _ in rows]
