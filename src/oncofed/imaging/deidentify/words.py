@@ -22,6 +22,11 @@ _LEADS_TO_A_NAME = frozenset(
 _HOUSE = re.compile(r"\d{1,4}[a-z]?", re.IGNORECASE)
 _STREET = 4
 """A whole number beside an unknown word of so many letters goes with it: it may be of a house in a street."""
+_STREETS = frozenset(
+    ("via", "viale", "corso", "piazza", "rua", "rue", "avenue", "avenida", "calle", "paseo", "plaza", "street", "road", "lane",
+     "strasse", "straße", "platz", "weg", "straat", "laan", "ulica", "ul")
+)  # fmt: skip
+"""Words that begin or end an address, known ones among them."""
 GONE = "\0"
 """Stands in a text where an identifier was taken out: like a space, but no name leads over it."""
 _CACHED = 65_536
@@ -61,18 +66,28 @@ def _line(line: str, removed: list[str]) -> str:
             continue
         house = word_gone and _HOUSE.fullmatch(piece)
         word_gone = False
-        if named or house or not is_known(piece):
+        street = piece.casefold() in _STREETS
+        if named or house or street or not is_known(piece):
             removed.append(piece)
-            named, word_gone = False, len(piece) >= _STREET and piece.isalpha()
-            if word_gone and kept and _HOUSE.fullmatch(kept[-1]):
-                removed.append(kept.pop())
-                del kept[-1:]
+            named, word_gone = False, street or (len(piece) >= _STREET and piece.isalpha())
+            if word_gone:
+                _take_back(kept, removed, street=street)
             gap = " "
             continue
         kept += [gap, piece] if kept else [piece]
         named = piece.casefold() in _LEADS_TO_A_NAME
         gap = ""
     return "".join(kept)
+
+
+def _take_back(kept: list[str], removed: list[str], *, street: bool) -> None:
+    """Take out the number of the house before a word, and before “Road” and the like the name of the road, too."""
+    if street and len(kept) > 2 and kept[-1].isalpha() and _HOUSE.fullmatch(kept[-3]):
+        removed.append(kept.pop())
+        del kept[-1:]
+    if kept and _HOUSE.fullmatch(kept[-1]):
+        removed.append(kept.pop())
+        del kept[-1:]
 
 
 @lru_cache(_CACHED)

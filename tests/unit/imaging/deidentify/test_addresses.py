@@ -13,6 +13,8 @@ from oncofed.imaging.deidentify.words import cleaned, is_known
         ("Lindenstrasse 138 T2 axial", "T2 axial"),
         ("17b Elmgrovia, T1", "T1"),
         ("138 Lindenstrasse", ""),
+        ("T1 85 Via Garibaldi", "T1"),
+        ("T1 12 Long Road post", "T1 post"),
         ("T2 axial 3 4", "T2 axial 3 4"),
         ("DYN 3 of 7", "DYN 3 of 7"),
         ("slice 1.5 Lindenstrasse", "slice 1.5"),
