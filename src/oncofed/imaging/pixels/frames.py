@@ -4,7 +4,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,40 @@ BIG = 1 << 26
 
 class Undecodable(Exception):
     """The pixels cannot be read here: damaged, of a form without decoder, or not as the header says."""
+
+
+class Window(io.BufferedIOBase):
+    """``length`` bytes of a file from ``start``, read only: Pixel Data that pydicom and ``apply`` read piecewise."""
+
+    def __init__(self, stream: BinaryIO, start: int, length: int) -> None:
+        self._stream, self._start, self._length = stream, start, length
+        self._place = 0
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be read from anywhere."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes from the start of the window."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a place of the window, never before its start."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._length}[whence]
+        self._place = max(base + offset, 0)
+        return self._place
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most ``size`` bytes, all that are left when it is negative."""
+        left = max(self._length - self._place, 0)
+        self._stream.seek(self._start + self._place)
+        data = self._stream.read(left if size is None or size < 0 else min(size, left))
+        self._place += len(data)
+        return data
 
 
 @dataclass(frozen=True)

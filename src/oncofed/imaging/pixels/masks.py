@@ -51,7 +51,6 @@ LOSSY = frozenset(
 _MAX_BITS = 16
 _FORM = ("photometric_interpretation", "bits_allocated", "bits_stored", "pixel_representation")
 _YBR_BLACK = (0, 128, 128)
-_END_OF_FRAMES = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 
 
 def blank(dataset: Dataset, rectangles: Iterable[Rectangle], *, spool: Path | None = None) -> bool:
@@ -217,9 +216,7 @@ def _write_frames(
         if encoded is None:
             return None
         sink.write(itemize_fragment(encoded))
-    if target.is_encapsulated:
-        sink.write(_END_OF_FRAMES)
-    elif sink.tell() % 2:
+    if sink.tell() % 2:
         sink.write(b"\0")
     return properties
 
