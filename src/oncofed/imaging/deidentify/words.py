@@ -23,8 +23,8 @@ _HOUSE = re.compile(r"\d{1,4}[a-z]?", re.IGNORECASE)
 _STREET = 4
 """A whole number beside an unknown word of so many letters goes with it: it may be of a house in a street."""
 _STREETS = frozenset(
-    ("via", "viale", "corso", "piazza", "rua", "rue", "avenue", "avenida", "calle", "paseo", "plaza", "street", "road", "lane",
-     "strasse", "straße", "platz", "weg", "straat", "laan", "ulica", "ul")
+    ("via", "viale", "corso", "piazza", "rua", "rue", "avenue", "avenida", "calle", "paseo", "plaza", "street", "road",
+     "lane", "strasse", "straße", "platz", "weg", "straat", "laan", "ulica", "ul")
 )  # fmt: skip
 """Words that begin or end an address, known ones among them."""
 GONE = "\0"
