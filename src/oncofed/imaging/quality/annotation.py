@@ -45,7 +45,7 @@ def segments(dataset: Dataset) -> tuple[Segment, ...]:
 
 
 def _segment(item: Dataset) -> Segment:
-    kind = next(iter(item.get("SegmentedPropertyTypeSequence") or ()), Dataset())
+    kind = next(iter(item.get("SegmentedPropertyTypeCodeSequence") or ()), Dataset())
     return Segment(
         number=_has(item, "SegmentNumber"),
         label=_has(item, "SegmentLabel"),

@@ -4,21 +4,54 @@ from pathlib import Path
 
 from oncofed import __version__
 from oncofed.contracts.errors import BadInput
+from oncofed.prepare.checks.agreement import check_agreement
+from oncofed.prepare.checks.annotations import check_annotations
+from oncofed.prepare.checks.balance import check_balance
+from oncofed.prepare.checks.clinical import check_clinical
+from oncofed.prepare.checks.fair import check_fair
 from oncofed.prepare.checks.findings import Findings
 from oncofed.prepare.checks.images import Mapper, check_images
+from oncofed.prepare.checks.risk import check_risk
 from oncofed.prepare.checks.spool import Spool
+from oncofed.prepare.checks.tables import Tables
+from oncofed.prepare.checks.tier import check_label, check_tier
 
 
-def check(images: Path, tables: Path | None = None, index: Path | None = None, *, mapper: Mapper = map) -> Findings:
+def check(
+    images: Path,
+    tables: Path | None = None,
+    index: Path | None = None,
+    *,
+    sampling_fraction: float | None = None,
+    mapper: Mapper = map,
+) -> Findings:
     """Check the DICOM files under ``images`` and, if given, the common-data-model files in ``tables``.
 
     ``index`` is the run's header index (original identifiers): only counts are taken from it. ``mapper`` applies the
     reader of files: ``map``, or one that spreads the work over processes. Memory does not grow with the images.
+    ``sampling_fraction``: the share of the population's patients that the release holds, for the journalist's risk.
 
     Raises:
-        BadInput: ``source-unreadable``: there is no such folder.
+        BadInput: ``source-unreadable``: there is no such folder; ``table-invalid``: a table that cannot be read.
     """
     if not images.is_dir():
         raise BadInput("source-unreadable", "there is no such folder of images")
-    with Spool() as spool:
-        return Findings(tool_version=__version__, images=check_images(images, spool, mapper))
+    with Spool() as spool, Tables() as model:
+        found = check_images(images, spool, mapper)
+        if tables is not None:
+            model.load(tables)
+        model.complete(spool)
+        clinical = check_clinical(model)
+        annotations = check_annotations(model, spool)
+        findings = Findings(
+            tool_version=__version__,
+            images=found,
+            clinical=clinical,
+            agreement=check_agreement(model, spool) if model.given else None,
+            annotations=annotations,
+            balance=check_balance(model),
+            fair=check_fair(found, clinical if model.given else None, annotations),
+            risk=check_risk(model, sampling_fraction),
+        )
+    findings = findings.model_copy(update={"tier": check_tier(findings)})
+    return findings.model_copy(update={"label": check_label(findings)})

@@ -93,6 +93,8 @@ class ImageFindings(Record):
     standard_share: Share
     """Share of the images with every Type 1 attribute and decodable pixels."""
     deidentified_share: Share
+    provenance_share: Share
+    """Share of the objects that name how they were de-identified."""
     thumbnails: tuple[Thumbnail, ...]
 
 

@@ -31,6 +31,7 @@ class _Tally:
     places: list[LeftOut] = field(default_factory=list)
     sound: int = 0
     deidentified: int = 0
+    traced: int = 0
     usable: int = 0
 
 
@@ -61,6 +62,7 @@ def check_images(root: Path, spool: Spool, mapper: Mapper = map) -> ImageFinding
         dangling=sum(dangling.values()),
         standard_share=tally.sound / tally.usable if tally.usable else 0.0,
         deidentified_share=tally.deidentified / tally.usable if tally.usable else 0.0,
+        provenance_share=tally.traced / tally.usable if tally.usable else 0.0,
         thumbnails=tuple(thumbnails(root, found)),
     )
 
@@ -77,6 +79,7 @@ def _usable(facts: Iterable[Instance | Unreadable], tally: _Tally) -> Iterator[I
         tally.usable += 1
         tally.sound += not one.missing_type_1 and not one.pixel_problem
         tally.deidentified += one.identity_removed
+        tally.traced += one.deidentification_stated
         yield one
 
 

@@ -95,10 +95,14 @@ class Spool:
             self._database.execute("SELECT DISTINCT i.uid, i.series FROM instance i JOIN reference USING (uid)")
         )
 
-    def linked_objects(self) -> int:
-        """Derived objects at least one of whose references is resolved."""
-        query = "SELECT count(DISTINCT r.uid) FROM reference r JOIN instance i ON i.uid = r.target"
-        ((linked,),) = self._database.execute(query).fetchall()
+    def linked_objects(self, *kinds: str) -> int:
+        """Derived objects of these modalities at least one of whose references is resolved."""
+        marks = ", ".join("?" for _ in kinds)
+        query = (
+            "SELECT count(DISTINCT r.uid) FROM reference r JOIN instance i ON i.uid = r.target "  # noqa: S608
+            f"WHERE r.modality IN ({marks})"
+        )
+        ((linked,),) = self._database.execute(query, kinds).fetchall()
         return int(linked)
 
     def comparable(self) -> list[tuple[str, str, str, str]]:

@@ -14,6 +14,8 @@ from oncofed.prepare.report.charts import columns
 
 MAX_SERIES = 100
 """Series listed on the page; the JSON has more."""
+MAX_STATEMENTS = 80
+_LONGEST = 80
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 STATES = {
     "met": ("good", "met"),
@@ -33,7 +35,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, percent=percent, size=size, short=short, places=places)
+    environment.filters.update(
+        number=number, percent=percent, size=size, short=short, places=places, statements=statements
+    )
     environment.globals.update(columns=columns, STATES=STATES, SEVERITIES=SEVERITIES, CHECKS=CHECKS)
     return environment
 
@@ -79,7 +83,7 @@ def percent(share: float | None) -> str:
     if share is None:
         return "–"
     if share in (0, 1):
-        return f"{share:.0%}"
+        return f"{share * 100:.0f} %"
     return f"{min(max(share * 100, 0.1), 99.9):.1f} %".replace(".0 %", " %")
 
 
@@ -100,3 +104,17 @@ def places(count: int, noun: str) -> str:
     """``1 series``, ``3 patients``: count and noun (its plural, or the word that is both)."""
     singular = noun if noun == "series" else noun.removesuffix("s")
     return f"{count:,} {singular if count == 1 else noun}"
+
+
+def statements(certificate: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """The single values of a certificate by their path, long ones shortened; lists as how many they hold."""
+    rows: list[tuple[str, str]] = []
+    for key, value in certificate.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += statements(value, f"{name} · ")
+        elif isinstance(value, list | tuple):
+            rows.append((name, f"{len(value):,} entries"))
+        else:
+            rows.append((name, str(value) if len(str(value)) <= _LONGEST else f"{str(value)[:_LONGEST]}…"))
+    return rows[:MAX_STATEMENTS]

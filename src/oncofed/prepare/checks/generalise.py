@@ -1,0 +1,243 @@
+"""Quasi-identifiers, their hierarchies, and the search for the least generalisation that makes small classes rare.
+
+The levels of all quasi-identifiers form a lattice. Nodes are tried in the order of the information they lose, cheapest
+first, so the first that leaves at most ``MAX_SUPPRESSED`` of the patients in classes below k is the best there is.
+After ``MAX_TRIED`` nodes a greedy climb and descent decides. Information: entropy (bits) over all variables, each
+weighted by what it is worth to research.
+"""
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from oncofed.contracts.vocabulary import roll_up
+from oncofed.prepare.checks.findings import Generalisation
+
+Row = tuple[str, ...]
+Levels = tuple[int, ...]
+Numbers = np.ndarray[Any, Any]
+MAX_SUPPRESSED = 0.05
+MAX_TRIED = 1_000
+MAX_WORK = 30_000_000
+"""Nodes tried times distinct rows."""
+_TINY = 1e-9
+LEFT_OUT = "*"
+
+
+class Level(NamedTuple):
+    """One way to tell a value: its words, and the value made coarser."""
+
+    words: str
+    coarser: Callable[[str], str]
+
+
+class Quasi(NamedTuple):
+    """A quasi-identifier: SQL of its value for patient ``p``, its levels from finest to left out, and its worth."""
+
+    name: str
+    label: str
+    query: str
+    levels: tuple[Level, ...]
+    worth: float = 1.0
+
+    def at(self, level: int, value: str) -> str:
+        """``value`` as told at ``level``; several values (joined by ``|``) each, then together again."""
+        coarser = self.levels[level].coarser
+        return "|".join(sorted({coarser(part) for part in value.split("|")})) if value else ""
+
+
+def _same(value: str) -> str:
+    return value
+
+
+def _nothing(_: str) -> str:
+    return LEFT_OUT
+
+
+def _band(width: int) -> Callable[[str], str]:
+    def coarser(value: str) -> str:
+        low = math.floor(float(value) / width) * width
+        return f"{low}-{low + width - 1}"
+
+    return coarser
+
+
+def _rolled(criterion: str) -> Callable[[str], str]:
+    def coarser(value: str) -> str:
+        try:
+            return roll_up(criterion, value)
+        except KeyError:
+            return "unknown code"
+
+    return coarser
+
+
+_AS_IS, _OUT = Level("as it is", _same), Level("left out", _nothing)
+_IN_ALL = (_AS_IS, _OUT)
+_AGES = (_AS_IS, *(Level(f"{width}-year bands", _band(width)) for width in (5, 10, 20)), _OUT)
+_YEARS = (_AS_IS, *(Level(f"{width}-year bands", _band(width)) for width in (2, 5, 10)), _OUT)
+_OF_PATIENT = "WHERE x.patient_key = p.patient_key"
+
+
+def _listed(table: str, column: str) -> str:
+    return f"SELECT string_agg(DISTINCT {column}, '|' ORDER BY {column}) FROM {table} x {_OF_PATIENT}"  # noqa: S608
+
+
+QUASI_IDENTIFIERS = (
+    Quasi("sex", "Sex at birth", "any_value(birth_sex)", _IN_ALL, 3.0),
+    Quasi(
+        "age",
+        "Age",
+        f"coalesce((SELECT floor(min(age_at_diagnosis))::INTEGER FROM cancer_condition x {_OF_PATIENT}), "  # noqa: S608
+        f"(SELECT floor(min(age_at_imaging))::INTEGER FROM imaging_study x {_OF_PATIENT}))",
+        _AGES,
+        3.0,
+    ),
+    Quasi(
+        "year",
+        "Year of diagnosis or first imaging",
+        f"coalesce((SELECT min(diagnosis_year) FROM cancer_condition x {_OF_PATIENT}), "  # noqa: S608
+        f"(SELECT min(acquisition_year) FROM imaging_study x {_OF_PATIENT}))",
+        _YEARS,
+    ),
+    Quasi("country", "Country", "any_value(country)", _IN_ALL),
+    Quasi(
+        "diagnosis",
+        "Diagnosis",
+        _listed("cancer_condition", "oncotree_code"),
+        (_AS_IS, Level("tissue", _rolled("diagnosis")), _OUT),
+        4.0,
+    ),
+    Quasi("laterality", "Laterality of the tumour", _listed("cancer_condition", "laterality"), _IN_ALL),
+    Quasi(
+        "body_part",
+        "Body part examined",
+        _listed("v_imaging_series", "body_part_code"),
+        (_AS_IS, Level("region", _rolled("body_part")), _OUT),
+    ),
+    Quasi("modality", "Modalities", _listed("v_imaging_series", "modality"), _IN_ALL, 2.0),
+    Quasi("manufacturer", "Manufacturer", _listed("v_imaging_series", "manufacturer_norm"), _IN_ALL),
+    Quasi("model", "Model of the scanner", _listed("v_imaging_series", "model"), _IN_ALL, 0.5),
+)
+"""What an outsider may know or find out about a patient, from clinical and imaging data together."""
+
+
+def generalise(rows: Sequence[Row], k: int) -> Levels:
+    """The levels that lose the least information with at most 5 % of the patients in classes smaller than ``k``."""
+    return _Search(rows, k).best()
+
+
+def kept(rows: Sequence[Row], levels: Levels) -> float:
+    """Share of the information (bits over all variables) that these levels keep."""
+    search = _Search(rows, 1)
+    every = search.loss(tuple(len(quasi.levels) - 1 for quasi in QUASI_IDENTIFIERS))
+    return min(max(1 - search.loss(levels) / every, 0.0), 1.0) if every else 1.0
+
+
+class _Search:
+    """The lattice over ``rows``: each variable at each level as whole numbers, and the bits it loses there."""
+
+    def __init__(self, rows: Sequence[Row], k: int) -> None:
+        weights = Counter(rows)
+        self.k = k
+        self.most = MAX_SUPPRESSED * len(rows)
+        self.counts = np.array(list(weights.values()), dtype=np.int64)
+        self.codes = [
+            [_codes([quasi.at(level, row[place]) for row in weights]) for level in range(len(quasi.levels))]
+            for place, quasi in enumerate(QUASI_IDENTIFIERS)
+        ]
+        entropies = [[self._entropy(codes) for codes in levels] for levels in self.codes]
+        self.losses = [
+            [quasi.worth * max(own[0] - entropy, 0.0) for entropy in own]
+            for quasi, own in zip(QUASI_IDENTIFIERS, entropies, strict=True)
+        ]
+
+    def best(self) -> Levels:
+        """Cheapest first; greedily where that would try too many nodes."""
+        levels = bottom = tuple(_bottom(losses) for losses in self.losses)
+        queue = [(self.loss(levels), levels)]
+        seen = {levels}
+        for _ in range(max(min(MAX_TRIED, MAX_WORK // len(self.counts)), 1)):
+            _, levels = heapq.heappop(queue)
+            if self.small(levels) <= self.most or not self._above(levels):
+                return levels
+            for above in self._above(levels):
+                if above not in seen:
+                    seen.add(above)
+                    heapq.heappush(queue, (self.loss(above), above))
+        return self._descend(self._climb(bottom))
+
+    def loss(self, levels: Levels) -> float:
+        """Bits lost over all variables."""
+        return sum(self.losses[place][level] for place, level in enumerate(levels))
+
+    def small(self, levels: Levels) -> int:
+        """Patients in classes smaller than k."""
+        classes = np.zeros(len(self.counts), dtype=np.int64)
+        for place, level in enumerate(levels):
+            codes = self.codes[place][level]
+            if codes.any():
+                classes = np.unique(classes * (int(codes.max()) + 1) + codes, return_inverse=True)[1]
+        sizes = np.bincount(classes, weights=self.counts)
+        return int(sizes[sizes < self.k].sum())
+
+    def _climb(self, levels: Levels) -> Levels:
+        """Go up where most patients leave small classes for each bit lost, until few enough are left."""
+        small = self.small(levels)
+        while small > self.most and (choices := self._above(levels)):
+            here = self.loss(levels)
+            gains = [((small - self.small(above)) / (self.loss(above) - here + _TINY), above) for above in choices]
+            levels = max(gains)[1]
+            small = self.small(levels)
+        return levels
+
+    def _descend(self, levels: Levels) -> Levels:
+        """Go down again where that brings back most bits, as long as few enough stay in small classes."""
+        while True:
+            finer = [
+                (*levels[:place], level - 1, *levels[place + 1 :])
+                for place, level in enumerate(levels)
+                if level > 0 and self.losses[place][level] > self.losses[place][level - 1]
+            ]
+            allowed = [(self.loss(below), below) for below in finer if self.small(below) <= self.most]
+            if not allowed:
+                return levels
+            levels = min(allowed)[1]
+
+    def _above(self, levels: Levels) -> list[Levels]:
+        return [
+            (*levels[:place], level + 1, *levels[place + 1 :])
+            for place, level in enumerate(levels)
+            if level + 1 < len(self.losses[place])
+        ]
+
+    def _entropy(self, codes: Numbers) -> float:
+        shares = np.bincount(codes, weights=self.counts) / self.counts.sum()
+        shares = shares[shares > 0]
+        return float(-(shares * np.log2(shares)).sum())
+
+
+def _codes(values: list[str]) -> Numbers:
+    return np.asarray(np.unique(np.array(values, dtype=object).astype(str), return_inverse=True)[1])
+
+
+def _bottom(losses: list[float]) -> int:
+    """Left out where that loses nothing (the variable says nothing), else as it is."""
+    return len(losses) - 1 if losses[-1] <= _TINY else 0
+
+
+def told(levels: Levels, used: Sequence[int]) -> tuple[Generalisation, ...]:
+    """The levels in words, for the variables that vary."""
+    return tuple(
+        Generalisation(
+            variable=QUASI_IDENTIFIERS[place].name,
+            label=QUASI_IDENTIFIERS[place].label,
+            level=QUASI_IDENTIFIERS[place].levels[levels[place]].words,
+            changed=levels[place] > 0,
+        )
+        for place in used
+    )
