@@ -3,10 +3,11 @@
 from typing import NamedTuple
 
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from oncofed.imaging.deidentify.identifiers import Identifiers, identifiers
 from oncofed.imaging.deidentify.policy import Action, Policy
-from oncofed.imaging.deidentify.values import encodings, text_of
+from oncofed.imaging.deidentify.values import Encodings, encodings, text_of, usual_vr
 from oncofed.trust.pseudonyms import Pseudonyms
 
 _NAMES = (
@@ -17,6 +18,10 @@ _NUMBERS = (0x00100020, 0x00101000, 0x00080050, 0x00100021, 0x00102154, 0x003800
             0x00101090, 0x00120040)  # fmt: skip
 _PHRASES = (0x00080080, 0x00080081, 0x00101040, 0x00081040, 0x00081010, 0x00181000, 0x00102152, 0x00380300)
 _DATES = (0x00100030, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x00080012)
+
+
+_INSIDE = dict.fromkeys((*_NAMES, 0x0040A123), "PN") | dict.fromkeys(_NUMBERS, "LO")
+_FUNCTIONAL_GROUPS = frozenset((0x52009229, 0x52009230))
 
 
 class Patient(NamedTuple):
@@ -43,13 +48,39 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
     if policy.keeps_full_dates:
         dates = dates[:0]
     written = [form for one in dates for form in _written(one)]
+    nested: dict[str, list[str]] = {"PN": [], "LO": []}
+    _look_inside(dataset, encoded, nested)
     return Patient(
         _patient_key(dataset, pseudonyms),
         "".join(texts((0x00100020,), "LO")[:1]),
         identifiers(
-            frozenset(texts(_NAMES, "PN")), frozenset(texts(_NUMBERS, "LO") + written), frozenset(texts(_PHRASES, "LO"))
+            frozenset(texts(_NAMES, "PN") + nested["PN"]),
+            frozenset(texts(_NUMBERS, "LO") + written + nested["LO"]),
+            frozenset(texts(_PHRASES, "LO")),
         ),
     )
+
+
+def _look_inside(dataset: Dataset, encoded: Encodings, found: dict[str, list[str]]) -> None:
+    """Names (observers, creators) and numbers (other IDs, orders) in sequences: descriptions repeat them.
+
+    Functional groups hold neither, and many items: they are not walked.
+    """
+    for held in list(dataset.values()):
+        number = int(held.tag)
+        if number in _FUNCTIONAL_GROUPS or (held.VR or usual_vr(number)) != "SQ":
+            continue
+        try:
+            items = dataset[number].value
+        except CANNOT_CONVERT:
+            continue
+        for item in items if isinstance(items, Sequence) else ():
+            own = encodings(item, encoded)
+            for tag, vr in _INSIDE.items():
+                if tag in item and (element := item.get_item(tag)) is not None:
+                    parts = text_of(element, vr, own).split("\\")
+                    found[vr] += [part.strip(" \0") for part in parts if part.strip(" \0")]
+            _look_inside(item, own, found)
 
 
 def _written(date: str) -> tuple[str, ...]:
