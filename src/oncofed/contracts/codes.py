@@ -272,6 +272,18 @@ PREPARE = {
     "prepare-worker-lost": Code(
         6, "this file broke every worker that touched it", "Look at it; decide with `prepare review`."
     ),
+    "prepare-residual": Code(
+        3, "something that identifies was found after de-identification", "Look at it with `oncofed prepare review`."
+    ),
+    "prepare-reference-broken": Code(
+        3, "a reference no longer leads where it led", "De-identify the files of this patient again, all of them."
+    ),
+    "prepare-pixels-changed": Code(
+        5, "pixels changed although no mask was planned", "De-identify the file again; tell the developers if it stays."
+    ),
+    "prepare-output-unreadable": Code(
+        5, "the de-identified file cannot be read", "De-identify the file again; it was held back."
+    ),
     "prepare-instance-conflict": Code(
         3, "two different files claim to be the same instance", "Remove the wrong one, or decide with `prepare review`."
     ),

@@ -22,6 +22,9 @@ from oncofed.imaging.residual_bytes import HEADER, search_bytes
 _META = frozenset((0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020027, 0x00020028, 0x00020100, 0x00020102))
 """AE titles, network addresses and private information."""
 
+_ABOUT_THINGS = frozenset((0x00080070, 0x00081090, 0x00080102, 0x00080104, 0x00181020, 0x00189016))
+"""Manufacturer, model, coding scheme, meaning of a code, software, pulse sequence: a name there is a coincidence."""
+
 _NUMBERS = frozenset(("TM", "DS", "IS"))
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
 _LARGE = 1 << 20
@@ -102,7 +105,9 @@ class _Sought:
         if texts and self._unchanged(place, "\\".join(texts)):
             yield Finding(kind_of(element) or What.IDENTIFIER, place)
         for text in texts:
-            yield from (Finding(what, place, certain) for what, certain in self._in_value(element.vr, text))
+            for what, certain in self._in_value(element.vr, text):
+                about_things = what is What.NAME and (element.vr == "CS" or element.tag in _ABOUT_THINGS)
+                yield Finding(what, place, certain and not about_things)
 
     def _unchanged(self, place: str, value: str) -> bool:
         return self._original.places.get(place) == value and plain(value) not in PLACEHOLDERS

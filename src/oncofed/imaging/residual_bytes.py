@@ -90,7 +90,7 @@ def _pieces(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:
 
 def _in_bulk(piece: bytes, sought: dict[bytes, What]) -> Found:
     lower = piece.lower()
-    long = ((text, what) for text, what in sought.items() if len(text) >= _SHORTEST_IN_PIXELS)
+    long = ((text, what) for text, what in sought.items() if len(text) >= _SHORTEST_IN_PIXELS and b"\0" not in text)
     return {(what, "bytes of the pixels", True) for text, what in long if text in lower}
 
 

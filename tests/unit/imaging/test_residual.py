@@ -253,6 +253,14 @@ def test_a_name_that_is_an_ordinary_word_is_uncertain() -> None:
     assert search_dataset(second, gather(first), expected) == (Finding(What.NAME, "(0008,103E)", certain=False),)
 
 
+@pytest.mark.parametrize("keyword", ["Manufacturer", "BodyPartExamined"])
+def test_a_name_among_things_is_uncertain(keyword: str) -> None:
+    dataset = clean()
+    setattr(dataset, keyword, "KOWALCZYK")
+    (finding,) = search_dataset(dataset, gather(original()), SHIFTED)
+    assert not finding.certain
+
+
 def test_what_other_files_of_the_patient_hold_is_sought_too() -> None:
     second = clean()
     second.ImageComments = "Kowalczyk"

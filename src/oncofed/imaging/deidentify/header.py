@@ -8,6 +8,7 @@ from pydicom.sequence import Sequence
 from oncofed.imaging.deidentify.identifiers import Identifiers, identifiers
 from oncofed.imaging.deidentify.policy import Action, Policy
 from oncofed.imaging.deidentify.values import Encodings, encodings, text_of, usual_vr
+from oncofed.imaging.headers import BROKEN
 from oncofed.trust.pseudonyms import Pseudonyms
 
 _NAMES = (
@@ -68,11 +69,12 @@ def _look_inside(dataset: Dataset, encoded: Encodings, found: dict[str, list[str
     """
     for held in list(dataset.values()):
         number = int(held.tag)
-        if number in _FUNCTIONAL_GROUPS or (held.VR or usual_vr(number)) != "SQ":
+        vr = usual_vr(number) if held.VR in (None, "UN") else held.VR
+        if number in _FUNCTIONAL_GROUPS or vr != "SQ":
             continue
         try:
             items = dataset[number].value
-        except CANNOT_CONVERT:
+        except BROKEN:
             continue
         for item in items if isinstance(items, Sequence) else ():
             own = encodings(item, encoded)

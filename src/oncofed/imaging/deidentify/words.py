@@ -61,7 +61,8 @@ def _line(line: str, removed: list[str]) -> str:
     gap, named, word_gone = "", False, False
     for piece in _PIECES.findall(line):
         if not (piece[0].isalnum()):
-            piece = piece.replace(GONE, " ") if piece.strip(f" {GONE}") else " "
+            if GONE in piece:
+                piece = piece.partition(GONE)[0].rstrip() + " "
             gap = gap if gap.strip() and not piece.strip() else piece
             continue
         house = word_gone and _HOUSE.fullmatch(piece)
