@@ -88,7 +88,7 @@ def dicom_folder(
     """Load the headers of DICOM files; no pixel is read, no identifier kept but as a keyed pseudonym."""
     from oncofed.warehouse.sources.dicom_folder import DicomFolderSource
 
-    record = _record(dataset, title, dataset_class)
+    record = record_of(dataset, title, dataset_class)
     _load(DicomFolderSource(path, record), settings_of(data_dir), release, opt_outs, as_json)
 
 
@@ -106,8 +106,30 @@ def tables(
     """Load tables that are already in the shape of the common data model."""
     from oncofed.warehouse.sources.tables import TablesSource
 
-    record = _record(dataset, title, dataset_class)
+    record = record_of(dataset, title, dataset_class)
     _load(TablesSource(path, record), settings_of(data_dir), release, opt_outs, as_json)
+
+
+@app.command()
+def prepared(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of an `oncofed prepare` run.")],
+    dataset: DatasetId,
+    title: Annotated[str, typer.Option(help="The dataset's title.")] = "",
+    release: ReleaseName = "1",
+    dataset_class: Class = DatasetClass.PROTECTED,
+    data_dir: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load the tables of a preparation run; `oncofed prepare release` does that and keeps the images, too."""
+    from oncofed.prepare import optouts
+    from oncofed.prepare.run import Run
+    from oncofed.warehouse.sources.prepared import PreparedSource
+
+    settings = settings_of(data_dir)
+    with Run.open(path) as run:
+        left_out = optouts.left_out(run, optouts.read(settings.directory))
+    source = PreparedSource(path, record_of(dataset, title, dataset_class))
+    _load(source, settings, release, left_out, as_json)
 
 
 @app.command()
@@ -124,7 +146,7 @@ def synthetic(
     """Generate clinically coherent cases with markers, stages and treatments, always labelled synthetic."""
     from oncofed.warehouse.sources.synthetic import SyntheticSource
 
-    record = _record(dataset, title or "Synthetic cases", dataset_class)
+    record = record_of(dataset, title or "Synthetic cases", dataset_class)
     _load(SyntheticSource(record, patients, seed), settings_of(data_dir), release, None, as_json)
 
 
@@ -132,7 +154,8 @@ def _split(names: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
-def _record(dataset: str, title: str, dataset_class: DatasetClass) -> DatasetRecord:
+def record_of(dataset: str, title: str, dataset_class: DatasetClass) -> DatasetRecord:
+    """The dataset as the warehouse knows it; ``BadInput(dataset-id-invalid)``."""
     try:
         return DatasetRecord(dataset_id=dataset, title=title or dataset, dataset_class=dataset_class)
     except ValidationError as error:
@@ -140,13 +163,19 @@ def _record(dataset: str, title: str, dataset_class: DatasetClass) -> DatasetRec
 
 
 def _load(
-    source: "Source", settings: Settings, release: str, opt_outs: Path | None, as_json: bool, *, issuer: str = ""
+    source: "Source",
+    settings: Settings,
+    release: str,
+    opt_outs: Path | frozenset[str] | None,
+    as_json: bool,
+    *,
+    issuer: str = "",
 ) -> None:
     from oncofed.warehouse import Loading, load_with
 
     begun = time.monotonic()
     pseudonyms = identity.read(settings.keys).pseudonyms
-    left_out = _opt_outs(opt_outs, pseudonyms, issuer) if opt_outs else frozenset()
+    left_out = _opt_outs(opt_outs, pseudonyms, issuer) if isinstance(opt_outs, Path) else opt_outs or frozenset()
     loading = Loading(opt_outs=left_out, progress=progress)
     releases = load_with(source, settings.warehouse, pseudonyms, release, loading)
     seconds = time.monotonic() - begun

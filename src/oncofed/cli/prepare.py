@@ -1,17 +1,24 @@
 """`oncofed prepare`: turn what a hospital has into a release that may be searched and computed on."""
 
 import json
+import logging
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from oncofed.cli import prepare_show as show
-from oncofed.cli.node_load import Directory
+from oncofed.cli.node_load import Class, DatasetId, Directory, record_of, settings_of, told
 from oncofed.cli.prepare_key import key_of
+from oncofed.contracts.catalogue import DatasetClass
+from oncofed.contracts.errors import BadInput
+from oncofed.node import identity
 from oncofed.prepare.run import Run, State
 
 app = typer.Typer(no_args_is_help=True, help="Turn a hospital's images into a release. The source is never changed.")
+optouts_app = typer.Typer(no_args_is_help=True, help="Patients who have said no: left out of the next release.")
+app.add_typer(optouts_app, name="optouts")
 
 RunDirectory = Annotated[
     Path, typer.Option("--run", help="The run's directory: private, all that is known and made lies there.")
@@ -22,31 +29,43 @@ Workers = Annotated[
 Scheduler = Annotated[
     str, typer.Option(help="A Dask cluster, tcp://… or tls://…; its workers need the same folders and data directory.")
 ]
+Project = Annotated[
+    str, typer.Option(help="Pseudonyms of a project of their own, linked to no other; else the node's.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_RUN = Path("oncofed-run")
 
 
+@app.callback()
+def _prepare() -> None:
+    """Turn a hospital's images into a release. The source is never changed."""
+    identity.umask()
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it logs values that bend the standard
+
+
 @app.command()
 def scan(
-    source: Annotated[Path, typer.Argument(help="A folder of DICOM files, nested in any way.")],
+    source: Annotated[Path, typer.Argument(help="A folder of DICOM files, nested in any way, or a DICOMDIR.")],
     run: RunDirectory = DEFAULT_RUN,
-    project: Annotated[
-        str, typer.Option(help="Pseudonyms of a project of their own, linked to no other; else the node's.")
-    ] = "",
+    project: Project = "",
+    workers: Workers = 1,
+    scheduler: Scheduler = "",
     as_json: AsJson = False,
 ) -> None:
     """List a source and index its headers; again: only what is new or changed."""
-    from oncofed.prepare.scan import scan as scan_folder
+    from oncofed.prepare.parallel import workers as working
+    from oncofed.prepare.scan import scan as run_stage
 
-    with Run.create(run, project=project) as opened:
-        scanned = scan_folder(opened, source, progress=show.Bar())
+    folder = source.parent if source.is_file() and source.name.upper() == "DICOMDIR" else source
+    with Run.create(run, project=project) as opened, working(workers, scheduler) as hands:
+        scanned = run_stage(opened, folder, workers=hands, progress=show.Bar())
         if as_json:
             typer.echo(json.dumps(vars(scanned) | {"content": show.content(opened)}, indent=1))
             return
         typer.echo(f"{scanned.seen:,} files seen, {scanned.new:,} of them new or changed, {scanned.gone:,} gone.")
         typer.echo(f"The run holds {show.sentence(show.content(opened))}.")
         show.left_out(opened)
-        typer.echo(f"Next: `oncofed prepare deidentify --run {run}`")
+        show.next_step(run, "deidentify")
 
 
 @app.command()
@@ -66,15 +85,91 @@ def deidentify(
 
     with Run.open(run) as opened:
         recipe = Recipe(key_of(data_dir), profile, opened.project, ocr)
-        ready = opened.number(State.INDEXED)
-        with working(show.suited(workers, ready), scheduler) as hands:
+        with working(show.suited(workers, opened.number(State.INDEXED)), scheduler) as hands:
             done = run_stage(opened, recipe, workers=hands, progress=show.Bar())
         if as_json:
             typer.echo(json.dumps({"done": done} | show.facts(opened), indent=1, ensure_ascii=False))
             return
         typer.echo(f"{done:,} files de-identified into {opened.images}.")
         show.left_out(opened)
-        typer.echo(f"Next: `oncofed prepare check --run {run}`")
+        show.next_step(run, "index")
+
+
+@app.command()
+def index(run: RunDirectory = DEFAULT_RUN, data_dir: Directory = None, as_json: AsJson = False) -> None:
+    """Make the tables of the common data model from the images and, if mapped, the clinical data."""
+    from oncofed.prepare.recipe import recipe_of
+    from oncofed.prepare.tables import index as run_stage
+
+    with Run.open(run) as opened:
+        rows = run_stage(opened, recipe_of(opened, key_of(data_dir)), progress=show.Bar())
+        told(as_json, {"rows": rows}, "Rows: " + ", ".join(f"{name} {number:,}" for name, number in rows.items()) + ".")
+        if not as_json:
+            show.next_step(run, "check")
+
+
+@app.command()
+def check(
+    run: RunDirectory = DEFAULT_RUN,
+    workers: Workers = 0,
+    scheduler: Scheduler = "",
+    data_dir: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read every de-identified file again, compare it with its source, then check the quality of images and tables."""
+    from oncofed.prepare.parallel import workers as working
+    from oncofed.prepare.recipe import recipe_of
+    from oncofed.prepare.stages import check_quality
+    from oncofed.prepare.verify import verify
+
+    with Run.open(run) as opened:
+        recipe = recipe_of(opened, key_of(data_dir))
+        with working(show.suited(workers, opened.number(State.DEIDENTIFIED)), scheduler) as hands:
+            verification = verify(opened, recipe, workers=hands, progress=show.Bar())
+        findings = check_quality(opened, progress=show.Bar())
+        if as_json:
+            facts = {"verification": vars(verification), "quality": findings.model_dump(mode="json")}
+            typer.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
+            return
+        show.verified(verification)
+        show.quality(findings)
+        show.left_out(opened)
+        show.next_step(run, "report")
+
+
+@app.command()
+def report(run: RunDirectory = DEFAULT_RUN, data_dir: Directory = None, as_json: AsJson = False) -> None:
+    """Sign the certificate and write the report: one page to look at, one file for programs."""
+    from oncofed.prepare import review as reviews
+    from oncofed.prepare.stages import report as run_stage
+
+    with Run.open(run) as opened:
+        reviews.write_lists(opened)
+        page = run_stage(opened)
+        told(as_json, {"report": str(page)}, f"Look at {page} and {opened.directory / 'certificate.html'}.")
+        if not as_json:
+            show.next_step(run, "release", " --dataset NAME")
+
+
+@app.command()
+def release(
+    dataset: DatasetId,
+    run: RunDirectory = DEFAULT_RUN,
+    title: Annotated[str, typer.Option(help="The dataset's title.")] = "",
+    name: Annotated[str, typer.Option("--release", help="Name of the release; a release never changes.")] = "1",
+    dataset_class: Class = DatasetClass.PROTECTED,
+    data_dir: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring images and tables into the node as a new release; earlier ones stay."""
+    from oncofed.prepare.release import Node
+    from oncofed.prepare.release import release as run_stage
+
+    settings = settings_of(data_dir)
+    node = Node(settings.directory, identity.read(settings.keys).pseudonyms)
+    with Run.open(run) as opened:
+        made = run_stage(opened, node, record_of(dataset, title, dataset_class), name, progress=show.Bar())
+    show.released(made, as_json)
 
 
 @app.command()
@@ -86,6 +181,76 @@ def status(run: RunDirectory = DEFAULT_RUN, as_json: AsJson = False) -> None:
             typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
             return
         typer.echo(f"{opened.directory}: {show.sentence(facts['content'])}.")
-        for name, stage in facts["stages"].items():
-            typer.echo(f"  {name:<12} {stage['state']:<8} {stage['started_at']}")
+        for stage, about in facts["stages"].items():
+            typer.echo(f"  {stage:<12} {about['state']:<8} {about['started_at']}")
         show.left_out(opened)
+
+
+@app.command()
+def review(
+    run: RunDirectory = DEFAULT_RUN,
+    accept: Annotated[list[int] | None, typer.Option(help="Let the files of this number pass.")] = None,
+    reject: Annotated[list[int] | None, typer.Option(help="Leave the files of this number out for good.")] = None,
+    rectangle: Annotated[
+        list[str] | None, typer.Option(help="With --accept: blank x0,y0,x1,y1 (pixels) on every frame.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what waits for a person, or decide it. File names and words are in private files of the run only."""
+    from oncofed.prepare import review as reviews
+
+    rectangles = [_rectangle(text) for text in rectangle or ()]
+    with Run.open(run) as opened:
+        passed = sum(reviews.accept(opened, number, rectangles) for number in accept or ())
+        left = sum(reviews.reject(opened, number) for number in reject or ())
+        reviews.write_lists(opened)
+        groups = reviews.groups(opened)
+        if as_json:
+            facts: dict[str, Any] = {"accepted": passed, "rejected": left, "waiting": [vars(one) for one in groups]}
+            typer.echo(json.dumps(facts, indent=1))
+            return
+        if accept or reject:
+            typer.echo(f"{passed:,} files let pass, {left:,} left out.")
+        show.waiting(opened, groups)
+
+
+def _rectangle(text: str) -> tuple[int, ...]:
+    numbers = text.split(",")
+    if len(numbers) != 4 or not all(number.strip().isdigit() for number in numbers):
+        raise typer.BadParameter("four numbers: x0,y0,x1,y1", param_hint="--rectangle")
+    return tuple(int(number) for number in numbers)
+
+
+@optouts_app.command(name="import")
+def optouts_import(
+    listed: Annotated[
+        Path, typer.Argument(metavar="LIST", help="Text: a Patient ID a line, its issuer after a tab if it has one.")
+    ],
+    data_dir: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remember patients who opted out, as pseudonyms only; the next release leaves them out."""
+    from oncofed.prepare import optouts
+
+    settings = settings_of(data_dir)
+    done = optouts.add(settings.directory, listed, identity.read(settings.keys).pseudonyms, datetime.now(UTC))
+    told(
+        as_json,
+        {"named": done.named, "new": done.new},
+        f"{done.named:,} patients named, {done.new:,} of them new. They are left out from the next release on.",
+    )
+
+
+@app.command(name="run")
+def run_plan(
+    plan: Annotated[Path, typer.Argument(help="A plan: see docs/reference/prepare.md.")],
+    data_dir: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do all that a plan says, from the source to the release; again: only what is left or new."""
+    from oncofed.cli.prepare_run import execute
+    from oncofed.prepare.plan import read_plan
+
+    if not plan.is_file():
+        raise BadInput("prepare-plan-invalid", f"there is no file {plan}")
+    execute(read_plan(plan), data_dir, as_json)

@@ -1,15 +1,25 @@
 """What `oncofed prepare` shows: progress with rate and time left on a terminal, and what stands in a run."""
 
+import json
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.table import Table
 
 from oncofed.contracts.codes import CODES
+from oncofed.prepare.review import QUARANTINE
 from oncofed.prepare.run import Run, State
+
+if TYPE_CHECKING:
+    from oncofed.prepare.checks import Findings
+    from oncofed.prepare.release import Released
+    from oncofed.prepare.review import Group
+    from oncofed.prepare.verify import Verification
 
 
 class Bar:
@@ -104,3 +114,73 @@ def facts(run: Run) -> dict[str, Any]:
         "notes": {code: len(places) for code, places in run.notes().items()},
         "stages": run.stages(),
     }
+
+
+def next_step(run: Path, command: str, more: str = "") -> None:
+    """The next command to type."""
+    typer.echo(f"Next: `oncofed prepare {command} --run {run}{more}`")
+
+
+def verified(found: "Verification") -> None:
+    """What the second look at every file found."""
+    typer.echo(f"{found.verified:,} files verified against their sources.")
+    typer.echo(
+        f"  references resolved: {found.resolved_before:,} before, {found.resolved_after:,} after; "
+        f"leading nowhere: {found.dangling_before:,} before, {found.dangling_after:,} after"
+    )
+    if found.judged:
+        typer.echo(
+            f"  dciodvfy, {found.judged:,} files: {found.errors_before:,} errors before, {found.errors_after:,} after"
+        )
+    for kind, number in sorted(found.findings.items()):
+        typer.echo(f"  found {number:,}: {kind}")
+
+
+def quality(findings: "Findings") -> None:
+    """The checks that found something, the worst first."""
+    for severity in ("error", "warning"):
+        for result in findings.failed(severity):
+            typer.echo(f"  {severity:<7} {result.title}")
+    if not (findings.failed("error") or findings.failed("warning")):
+        typer.echo("  quality: nothing to remark")
+
+
+def release_facts(made: "Released") -> dict[str, Any]:
+    """A release, for programs."""
+    return {
+        "dataset_id": made.release.dataset.dataset_id,
+        "release": made.release.release,
+        "digest": made.release.digest,
+        "already": made.release.already,
+        "images": str(made.images),
+        "files": made.files,
+        "opted_out": made.opted_out,
+        **vars(made.release.size),
+    }
+
+
+def released(made: "Released", as_json: bool) -> None:
+    """A release."""
+    facts = release_facts(made)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    stands = "stood here already with the same data" if made.release.already else "is made"
+    typer.echo(
+        f"Release {made.release.release} of {facts['dataset_id']} {stands}: {made.release.size.patients:,} patients, "
+        f"{made.files:,} images in {made.images}; {made.opted_out:,} patients opted out."
+    )
+    typer.echo("Next: `oncofed node publish --dry-run` shows what would leave; `oncofed node publish` sends it.")
+
+
+def waiting(run: Run, groups: "list[Group]") -> None:
+    """What waits for a person."""
+    if not groups:
+        typer.echo("Nothing is held back.")
+        return
+    table = Table("number", "files", "modality", "why", "code", box=None, pad_edge=False)
+    for group in groups:
+        table.add_row(str(group.number), f"{group.files:,}", group.modalities, CODES[group.code].title, group.code)
+    Console().print(table)
+    typer.echo(f"Which files these are stands in {run.directory / QUARANTINE} (private).")
+    typer.echo("Decide with `--accept NUMBER` or `--reject NUMBER`, then `oncofed prepare deidentify` again.")

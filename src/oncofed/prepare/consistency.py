@@ -19,6 +19,7 @@ REPEATED = "file-repeated"
 INSTANCE_CONFLICT = "prepare-instance-conflict"
 SHARED_ID = "prepare-patient-shared-id"
 TWO_IDS = "prepare-patient-two-ids"
+REJECTED = "prepare-rejected"
 CODES = (REPEATED, INSTANCE_CONFLICT, SHARED_ID, TWO_IDS)
 
 _DATE = re.compile(r"\d{8}")
@@ -65,7 +66,7 @@ def _repeated(run: Run) -> None:
     rows = run.connection.execute(
         """SELECT h."SOPInstanceUID", f.id, s.location, f.path FROM headers h JOIN files f ON f.id = h.file
            JOIN sources s ON s.id = f.source
-           WHERE f.state <> 'gone' AND h."SOPInstanceUID" IN (
+           WHERE f.state <> 'gone' AND f.code <> 'prepare-rejected' AND h."SOPInstanceUID" IN (
                SELECT "SOPInstanceUID" FROM headers GROUP BY 1 HAVING count(*) > 1)
            ORDER BY 1, f.source, f.path"""
     ).fetchall()
@@ -96,7 +97,8 @@ def _people(run: Run) -> dict[str, _Person]:
     people: dict[str, _Person] = defaultdict(_Person)
     for patient, name, birth, sex in run.connection.execute(
         """SELECT DISTINCT f.patient, h."PatientName", h."PatientBirthDate", h."PatientSex"
-           FROM headers h JOIN files f ON f.id = h.file WHERE f.state <> 'gone'"""
+           FROM headers h JOIN files f ON f.id = h.file
+           WHERE f.state <> 'gone' AND f.code <> 'prepare-rejected'"""
     ):
         person = people[patient]
         if _DATE.fullmatch(birth):

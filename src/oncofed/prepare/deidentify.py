@@ -88,7 +88,7 @@ def deidentify(run: Run, recipe: Recipe, *, workers: Workers | None = None, prog
     """
     workers, progress = workers or Here(), progress or Silent()
     with run.stage("deidentify") as facts:
-        _begin(run, recipe.tools)
+        _begin(run, recipe)
         ((total,),) = run.connection.execute("SELECT count(*) FROM files WHERE state = 'indexed'").fetchall()
         progress.begin("de-identifying", total)
         done = 0
@@ -102,10 +102,12 @@ def deidentify(run: Run, recipe: Recipe, *, workers: Workers | None = None, prog
     return done
 
 
-def _begin(run: Run, tools: Tools) -> None:
+def _begin(run: Run, recipe: Recipe) -> None:
     """Start anew where the policy or the rules of the pixels are others than those of the last time."""
-    recipe = json.dumps([tools.policy.digest, tools.ocr])
-    if run.get("recipe") == recipe:
+    tools = recipe.tools
+    decisive = json.dumps([tools.policy.digest, tools.ocr])
+    run.put(profile_given=recipe.profile, ocr="yes" if recipe.ocr else "")
+    if run.get("recipe") == decisive:
         return
     with run.transaction():
         run.connection.execute(
@@ -113,7 +115,7 @@ def _begin(run: Run, tools: Tools) -> None:
                OR (state = 'quarantined' AND code LIKE 'pixels-%')"""
         )
     consistency.withdraw(run)
-    run.put(recipe=recipe, policy=tools.policy.digest, profile=tools.policy.profile.name)
+    run.put(recipe=decisive, policy=tools.policy.digest, profile=tools.policy.profile.name)
 
 
 def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from oncofed.contracts.errors import BadInput
 from oncofed.imaging.deidentify import PROFILES, Deidentifier, Policy, Profile, Review, compile_policy, read_profile
+from oncofed.prepare.run import Run
 from oncofed.trust.pseudonyms import Pseudonyms
 
 
@@ -55,6 +56,12 @@ class Tools:
 
     def _keep(self, review: Review, token: str) -> None:
         self.tokens[review.token_hash, review.code, review.path] = token
+
+
+def recipe_of(run: Run, key: Callable[[], Pseudonyms]) -> Recipe:
+    """The recipe by which a run was last de-identified."""
+    given = run.get("profile_given")
+    return Recipe(key, given or "research", run.project, ocr=not given or bool(run.get("ocr")))
 
 
 @lru_cache(8)

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oncofed.contracts.errors import BadInput
+from oncofed.prepare import consistency
 from oncofed.prepare.atomic import write_atomically
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.run import Run, State, readable
 
 QUARANTINE, WORDS = "quarantine.tsv", "review.tsv"
-REJECTED = "prepare-rejected"
 _PIXELS = "pixels-"
-_FINAL = frozenset({"file-damaged", "file-unreadable", "prepare-archive-bomb", "prepare-archive-damaged"})
-"""What no decision of a person can mend."""
 
 
 @dataclass(frozen=True)
@@ -65,28 +63,32 @@ def write_lists(run: Run) -> None:
 def accept(run: Run, number: int, rectangles: Sequence[Sequence[int]] = ()) -> int:
     """Let a group pass, and its pixels as they are but for ``rectangles`` ([x0, y0, x1, y1]); the number of files.
 
+    Of different files that claim to be one instance, the file of this number is taken and the others are left out.
+
     Raises:
-        BadInput: ``prepare-review-unknown``: no such group, or one that no decision can mend.
+        BadInput: ``prepare-review-unknown``: no such group, or one that cannot even be read.
     """
     code, files = _members(run, number)
-    if code in _FINAL:
-        raise BadInput("prepare-review-unknown", "files of this kind cannot be let pass; they may be rejected")
+    if not run.connection.execute("SELECT 1 FROM headers WHERE file = ?", (number,)).fetchall():
+        raise BadInput("prepare-review-unknown", "what cannot be read cannot be let pass; it may be rejected")
     pixels = json.dumps([list(one) for one in rectangles]) if code.startswith(_PIXELS) else ""
-    with run.working(), run.transaction():
-        run.connection.executemany(
-            """UPDATE files SET state = CASE WHEN EXISTS (SELECT 1 FROM headers WHERE file = files.id)
-                                        THEN 'indexed' ELSE 'found' END,
-                   code = '', rectangles = ?1, accepted = trim(accepted || ',' || ?2, ',') WHERE id = ?3""",
-            [(pixels, code, file) for file in files],
-        )
-    return len(files)
+    taken = [number] if code == consistency.INSTANCE_CONFLICT else files
+    with run.working():
+        run.mark(set(files) - set(taken), State.SKIPPED, consistency.REJECTED)
+        with run.transaction():
+            run.connection.executemany(
+                """UPDATE files SET state = 'indexed', code = '', rectangles = ?1,
+                       accepted = trim(accepted || ',' || ?2, ',') WHERE id = ?3""",
+                [(pixels, code, file) for file in taken],
+            )
+    return len(taken)
 
 
 def reject(run: Run, number: int) -> int:
     """Leave a group out for good; the number of files. A changed file is judged anew by the next scan."""
     _, files = _members(run, number)
     with run.working():
-        run.mark(files, State.SKIPPED, REJECTED)
+        run.mark(files, State.SKIPPED, consistency.REJECTED)
     return len(files)
 
 

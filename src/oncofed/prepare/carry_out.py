@@ -1,0 +1,75 @@
+"""Carrying out a plan: all stages in order, each only as far as something is left to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from oncofed.prepare import parallel, review, stages, tables
+from oncofed.prepare.checks import Findings
+from oncofed.prepare.deidentify import deidentify
+from oncofed.prepare.plan import FolderSource, Plan
+from oncofed.prepare.progress import Progress, Silent
+from oncofed.prepare.recipe import Recipe
+from oncofed.prepare.release import Node, Released, release
+from oncofed.prepare.run import Run, State
+from oncofed.prepare.scan import scan
+from oncofed.prepare.verify import Verification, verify
+from oncofed.trust.pseudonyms import Pseudonyms
+
+FEW = 2_000
+"""Files for which no further process is started."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a plan does not say: where the node is, how its key is read, how a certificate is signed, whom to tell."""
+
+    node: Node
+    key: Callable[[], Pseudonyms]
+    certify: Callable[[Run], object]
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class CarriedOut:
+    """What came of a plan. ``released``: None where it names no dataset."""
+
+    run: Path
+    verification: Verification
+    findings: Findings
+    report: Path
+    released: Released | None
+
+
+def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
+    """Do what the plan says; again, after whatever has stopped it: only what is left or new.
+
+    Raises whatever a stage raises; what was done before stands.
+    """
+    recipe = Recipe(around.key, plan.profile, plan.project, plan.ocr)
+    progress = around.progress or Silent()
+    with Run.create(plan.run, project=plan.project) as run, run.working():
+        _bring_in(run, plan, progress)
+        count = plan.workers or (1 if run.number(State.INDEXED, State.DEIDENTIFIED) < FEW else 0)
+        with parallel.workers(count, plan.scheduler) as hands:
+            deidentify(run, recipe, workers=hands, progress=progress)
+            verification = verify(run, recipe, workers=hands, progress=progress)
+        if plan.clinical is not None:
+            stages.map_clinical(run, plan.clinical.mapping, plan.clinical.source, progress=progress)
+        tables.index(run, recipe, progress=progress)
+        findings = stages.check_quality(run, progress=progress)
+        around.certify(run)
+        review.write_lists(run)
+        page = stages.report(run)
+        made = None
+        if plan.dataset is not None:
+            made = release(run, around.node, plan.dataset.record, plan.dataset.release, progress=progress)
+        return CarriedOut(run.directory, verification, findings, page, made)
+
+
+def _bring_in(run: Run, plan: Plan, progress: Progress) -> None:
+    """Bring the run up to date with every source."""
+    with parallel.workers(plan.workers or 1, plan.scheduler) as hands:
+        for source in plan.sources:
+            if isinstance(source, FolderSource):
+                scan(run, source.folder, workers=hands, progress=progress)

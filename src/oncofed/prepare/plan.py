@@ -1,0 +1,117 @@
+"""A plan: one small file (YAML) that says all there is to say about a preparation, so that it can be done again.
+
+Paths are relative to the plan. What is not said takes the default that the commands have.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from oncofed.contracts.base import Slug
+from oncofed.contracts.catalogue import DatasetClass, DatasetRecord
+from oncofed.contracts.errors import BadInput
+
+
+class _Part(BaseModel):
+    """Every part of a plan: what it does not know, it refuses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FolderSource(_Part):
+    """A folder, or a medium by its DICOMDIR."""
+
+    folder: Path
+
+
+class WebSource(_Part):
+    """Studies of an archive that speaks DICOMweb. The password comes from the environment (``password_variable``)."""
+
+    dicomweb: Annotated[str, Field(pattern=r"https?://.+")]
+    query: dict[str, str] = {}
+    user: str = ""
+    password_variable: str = "ONCOFED_DICOMWEB_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+class PacsSource(_Part):
+    """Studies of a PACS by C-FIND, brought by C-MOVE to this computer's ``port``."""
+
+    pacs: Annotated[str, Field(pattern=r"[^@\s]{1,16}@[^:\s]+:\d{1,5}")]
+    query: dict[str, str] = {}
+    own_title: Annotated[str, Field(max_length=16)] = "ONCOFED"
+    port: Annotated[int, Field(ge=0, le=65535)] = 11112
+
+
+class Clinical(_Part):
+    """Clinical data: a mapping (file, or name of a preset) and what it maps."""
+
+    mapping: str
+    source: Path
+
+
+class Dataset(_Part):
+    """The dataset that the release is of."""
+
+    id: Slug
+    title: str = ""
+    description: str = ""
+    dataset_class: Annotated[DatasetClass, Field(alias="class")] = DatasetClass.PROTECTED
+    release: Annotated[str, Field(min_length=1, max_length=200)] = "1"
+
+    @property
+    def record(self) -> DatasetRecord:
+        """The dataset as the warehouse knows it."""
+        return DatasetRecord(
+            dataset_id=self.id,
+            title=self.title or self.id,
+            description=self.description,
+            dataset_class=self.dataset_class,
+        )
+
+
+class Plan(_Part):
+    """A whole plan. Without ``dataset`` nothing is released."""
+
+    plan: Literal["oncofed/1"]
+    sources: Annotated[tuple[FolderSource | WebSource | PacsSource, ...], Field(min_length=1)]
+    run: Path = Path("oncofed-run")
+    project: Annotated[str, Field(max_length=200)] = ""
+    profile: str = "research"
+    ocr: bool = True
+    clinical: Clinical | None = None
+    dataset: Dataset | None = None
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
+    scheduler: str = ""
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a file, its paths absolute. ``BadInput(prepare-plan-invalid)`` says which entry is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput("prepare-plan-invalid", f"{path.name} cannot be read as YAML") from error
+    try:
+        plan = Plan.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or path.name
+        raise BadInput("prepare-plan-invalid", f"{place}: {first['msg']}") from error
+    return _anchored(plan, path.absolute().parent)
+
+
+def _anchored(plan: Plan, base: Path) -> Plan:
+    """The plan with its paths made absolute."""
+    changed: dict[str, Any] = {"run": base / plan.run}
+    changed["sources"] = tuple(
+        source.model_copy(update={"folder": base / source.folder}) if isinstance(source, FolderSource) else source
+        for source in plan.sources
+    )
+    if plan.profile.endswith(".toml"):
+        changed["profile"] = str(base / plan.profile)
+    if plan.clinical is not None:
+        own = plan.clinical
+        mapping = str(base / own.mapping) if own.mapping.endswith((".yaml", ".yml")) else own.mapping
+        changed["clinical"] = own.model_copy(update={"source": base / own.source, "mapping": mapping})
+    return plan.model_copy(update=changed)
