@@ -277,12 +277,13 @@ def _read_directly(scope: Scope, expression: Expression, raw: str, name: str) ->
             f"{raw} IS NOT NULL",
             (Problem("code-malformed", f"{raw} IS NOT NULL AND NOT {shape}", name, raw),),
         )
-    if expression.read in ("offset", "year", "age"):
+    if expression.read in ("offset", "year", "age", "days"):
         return _dated(scope, expression, raw, name)
     if expression.read == "boolean":
         return _boolean(raw, name)
-    numeric = expression.read == "number" or expression.to or expression.steps or expression.minimum is not None
-    if numeric or expression.maximum is not None or expression.cap is not None:
+    limits = (expression.minimum, expression.maximum, expression.cap, expression.nothing)
+    numeric = expression.read == "number" or expression.to or expression.steps
+    if numeric or any(limit is not None for limit in limits):
         return _number(scope, expression, raw, name)
     return Value(raw, f"{raw} IS NOT NULL")
 
@@ -303,10 +304,24 @@ def _dated(scope: Scope, expression: Expression, raw: str, name: str) -> Value:
         unread = Problem("date-unreadable", f"{raw} IS NOT NULL AND ({year}) IS NULL", name, raw)
         return Value(f"({year})", f"{raw} IS NOT NULL", (unread,))
     unread = Problem("date-unreadable", f"{raw} IS NOT NULL AND {date} IS NULL", name, raw)
+    if expression.read == "days":
+        return _days(scope, expression, raw, unread)
     if expression.read == "age":
         return _age(scope, expression, raw, Problem("date-unreadable", unread.when, name, raw))
     lost = Problem("date-without-index", f"{date} IS NOT NULL AND i.day IS NULL", name, raw)
     return Value(f"date_diff('day', i.day, {date})", f"{raw} IS NOT NULL", (unread, lost))
+
+
+def _days(scope: Scope, expression: Expression, raw: str, unread: Problem) -> Value:
+    """Days from one date to another."""
+    formats = scope.loaded.mapping.source.dates
+    at = scope.column(expression.at or "")
+    days = f"date_diff('day', {date_sql(raw, formats)}, {date_sql(at, formats)})"
+    if expression.nothing is not None:
+        days = f"nullif({days}, {int(expression.nothing)})"
+    wrong = f"{raw} IS NOT NULL AND {at} IS NOT NULL"
+    unread = unread._replace(when=f"{wrong} AND ({date_sql(raw, formats)} IS NULL OR {date_sql(at, formats)} IS NULL)")
+    return Value(f"({days})", f"({wrong} AND {days} IS NOT NULL)", (unread,))
 
 
 def _age(scope: Scope, expression: Expression, raw: str, unread: Problem) -> Value:
@@ -331,6 +346,9 @@ def _age(scope: Scope, expression: Expression, raw: str, unread: Problem) -> Val
 def _number(scope: Scope, expression: Expression, raw: str, name: str) -> Value:
     text = f"replace({raw}, ',', '.')" if scope.loaded.mapping.source.decimal == "," else raw
     number = f"TRY_CAST({text} AS DOUBLE)"
+    if expression.nothing is not None:
+        raw = f"(CASE WHEN {number} IS DISTINCT FROM {expression.nothing!r} THEN {raw} END)"
+        number = f"nullif({number}, {expression.nothing!r})"
     number = f"CASE WHEN isfinite({number}) THEN {number} END"
     problems = [Problem("number-unreadable", f"{raw} IS NOT NULL AND ({number}) IS NULL", name, raw)]
     converted = number

@@ -23,6 +23,10 @@ _LARGEST = 2_000_000
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
+_SURPRISES = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+"""What YAML 1.1 makes of plain words (no, on, 2020-01-01); here only true and false are more than words."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A mapping ready for use, with its code maps."""
@@ -45,6 +49,12 @@ class _Loader(yaml.SafeLoader):
         if repeated:
             raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {', '.join(sorted(repeated))} stands there twice")
         return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _SURPRISES or first in "tTfF"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def preset_names() -> tuple[str, ...]:

@@ -164,7 +164,7 @@ def _condition_name(loaded: Loaded, table: str, rule: Rule) -> str:
         return ""
     known = loaded.mapping.condition_names()
     if rule.condition:
-        return rule.condition
+        return "" if rule.condition == "none" else rule.condition
     if len(known) == 1:
         return next(iter(known))
     if table in ("cancer_stage", "treatment"):
@@ -190,10 +190,11 @@ def _nothing_said(table: str, values: dict[str, Value], outputs: dict[str, str],
 
     Identifiers and offsets do not count: every row of the source has those.
     """
+    about = {"value_number", "value_code"} & set(values) if table == "observation" else set(values)
     telling = {
-        name: value.recorded
-        for name, value in values.items()
-        if value.recorded != "FALSE" and not name.endswith(("offset_days", "_key", "_uid"))
+        name: values[name].recorded
+        for name in sorted(about)
+        if values[name].recorded != "FALSE" and not name.endswith(("offset_days", "_key", "_uid"))
     }
     said = " OR ".join(f"({recorded})" for recorded in telling.values()) or "TRUE"
     if "patient_key" in required:

@@ -47,9 +47,11 @@ class Expression(_Part):
     minimum: float | None = None
     maximum: float | None = None
     cap: float | None = None
+    nothing: float | None = None
+    """A number that stands for *not recorded* (999, or a duration of 0)."""
     steps: dict[float, str] = {}
     """A number as a code: that of the greatest bound it reaches."""
-    read: Literal["number", "boolean", "offset", "year", "age"] | None = Field(default=None, alias="as")
+    read: Literal["number", "boolean", "offset", "year", "age", "days"] | None = Field(default=None, alias="as")
     at: str | None = None
 
     @model_validator(mode="after")
@@ -64,8 +66,8 @@ class Expression(_Part):
             raise ValueError(f"there is no vocabulary “{self.vocabulary}”")
         if self.codes is not None and self.codes not in CODE_SHAPES:
             raise ValueError(f"there is no shape of codes “{self.codes}”; known: {', '.join(CODE_SHAPES)}")
-        if (self.read == "age") != (self.at is not None):
-            raise ValueError("“as: age” and “at” (the column of the date the age is meant at) belong together")
+        if (self.read in ("age", "days")) != (self.at is not None):
+            raise ValueError("“as: age” (or days) and “at” (the column of the later date) belong together")
         if self.steps and any(way is not None for way in ways):
             raise ValueError("steps are for numbers")
         if (self.unit or self.unit_column) and not self.to:
@@ -122,7 +124,7 @@ class Rule(_Part):
     key: tuple[str, ...] = ()
     """Columns whose values make one row of the model; rows of the source with the same ones are joined into one."""
     condition: str = ""
-    """Name of the ``cancer_condition`` rule whose row this row belongs to."""
+    """Name of the ``cancer_condition`` rule whose row this row belongs to; “none” for the person as a whole."""
     condition_key: tuple[str, ...] = ()
     criterion: str = ""
     join: tuple[Join, ...] = ()
@@ -266,7 +268,7 @@ def _check_rule(mapping: Mapping, table: str, rule: Rule) -> None:
             raise ValueError(f"{where}: there is no relation “{join.relation}” to join")
     if not (rule.patient or mapping.patient) and "patient_key" not in rule.columns:
         raise ValueError(f"{where}: no column names the patient")
-    if rule.condition and rule.condition not in mapping.condition_names():
+    if rule.condition not in ("", "none", *mapping.condition_names()):
         raise ValueError(f"{where}: there is no cancer_condition rule named “{rule.condition}”")
     if rule.criterion and rule.criterion not in CRITERIA:
         raise ValueError(f"{where}: there is no criterion “{rule.criterion}”")
