@@ -41,6 +41,8 @@ SECTIONS = {
     "DISCLOSURE": "Disclosure control and budgets",
     "TRUST": "Keys and signatures",
     "EXCHANGE": "Between hub and node",
+    "PREPARE": "Preparing images",
+    "MAPPING": "Mapping clinical data",
     "NODE": "The node",
     "HUB": "The hub",
     "SEARCH": "Searching",
