@@ -33,7 +33,7 @@ class Whose:
 def ct(whose: Whose, anatomy: Trunk) -> list[FileDataset]:
     """An axial CT in HU: air −1000, lung −800, soft tissue 40, liver 60, lesions 110, spine 400."""
     values = measured(anatomy, (-1000, 40, -800, 60, 400, 110), 12, whose.rng("CT"))
-    made = _series(whose, anatomy.grid, "CT", uids.CTImageStorage, np.clip(values + 1024, 0, 4095))
+    made = slices(whose, anatomy.grid, "CT", uids.CTImageStorage, np.clip(values + 1024, 0, 4095))
     for one in made:
         one.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         one.RescaleIntercept, one.RescaleSlope, one.RescaleType = -1024, 1, "HU"
@@ -49,7 +49,7 @@ def mr(whose: Whose, anatomy: Trunk) -> list[FileDataset]:
     values = measured(anatomy, (5, 300, 60, 350, 150, 700), 15, whose.rng("MR"))
     fall_off = np.linspace(1.25, 0.75, anatomy.grid.columns, dtype=np.float32)
     stored = np.clip(values * fall_off, 0, 4095).astype(np.int32)
-    made = _series(whose, anatomy.grid, "MR", uids.MRImageStorage, stored)
+    made = slices(whose, anatomy.grid, "MR", uids.MRImageStorage, stored)
     for one in made:
         one.ImageType = ["ORIGINAL", "PRIMARY", "M", "SE"]
         one.ScanningSequence, one.SequenceVariant, one.ScanOptions = "SE", "SK", "FS"
@@ -66,7 +66,7 @@ def pt(whose: Whose, anatomy: Trunk) -> list[FileDataset]:
     dose, half_life, waited = 3.0e8, 6586.2, 3600.0
     per_suv = dose * 0.5 ** (waited / half_life) / (person.weight * 1000.0)
     values = measured(anatomy, (0, per_suv, 0.4 * per_suv, 2.5 * per_suv, per_suv, 8 * per_suv), 30, whose.rng("PT"))
-    made = _series(whose, anatomy.grid, "PT", uids.PositronEmissionTomographyImageStorage, np.clip(values, 0, 32767))
+    made = slices(whose, anatomy.grid, "PT", uids.PositronEmissionTomographyImageStorage, np.clip(values, 0, 65535))
     injected = item(
         Radiopharmaceutical="FDG",
         RadiopharmaceuticalStartTime="081000",
@@ -101,7 +101,7 @@ def _lying() -> Dataset:
     return made
 
 
-def _series(whose: Whose, grid: Grid, modality: str, sop_class: str, stored: Volume) -> list[FileDataset]:
+def slices(whose: Whose, grid: Grid, modality: str, sop_class: str, stored: Volume) -> list[FileDataset]:
     """Axial slices from the feet up, unsigned 16 bits, with the geometry of the grid."""
     made = []
     x, y, z = grid.origin
@@ -146,9 +146,9 @@ def mg(whose: Whose, view: str = "CC", side: str = "L") -> tuple[FileDataset, Le
     grey[(across - mass.centre[0]) ** 2 + (y - mass.centre[1]) ** 2 <= mass.radius**2] += 1500
     plane = np.where(inside, np.clip(grey, 50, 4095), 0).astype(np.uint16)
     one = start(uids.DigitalMammographyXRayImageStorageForPresentation, uid(whose.seed, "MG", view, side), whose.person)
-    one.Modality, one.SeriesNumber, one.InstanceNumber = "MG", 4, 1
-    one.SeriesDescription = f"SYNTHETIC MG {side} {view}"
-    one.StudyInstanceUID, one.SeriesInstanceUID = whose.study, uid(whose.seed, "MG", view, side, "series")
+    one.Modality, one.SeriesNumber, one.InstanceNumber = "MG", 4, 1 if view == "CC" else 2
+    one.SeriesDescription = "SYNTHETIC MG"
+    one.StudyInstanceUID, one.SeriesInstanceUID = whose.study, uid(whose.seed, "MG")
     one.ImageType = ["ORIGINAL", "PRIMARY"]
     one.PresentationIntentType, one.BodyPartExamined, one.ImageLaterality = "FOR PRESENTATION", "BREAST", side
     one.ViewPosition = view

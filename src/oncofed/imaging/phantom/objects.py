@@ -25,7 +25,7 @@ def seg(whose: Whose, anatomy: Trunk, images: Sequence[FileDataset]) -> FileData
     made.ContentLabel, made.ContentDescription, made.ContentCreatorName = "LESIONS", "Lesions", "Synthetic^Reader"
     made.InstanceNumber = 1
     made.SegmentationType, made.LossyImageCompression, made.BurnedInAnnotation = "BINARY", "00", "NO"
-    made.SegmentSequence = [_segment(number) for number in range(1, len(anatomy.lesions) + 1)]
+    made.SegmentSequence = [_segment(whose, number) for number in range(1, len(anatomy.lesions) + 1)]
     made.ReferencedSeriesSequence = [
         item(SeriesInstanceUID=first.SeriesInstanceUID, ReferencedInstanceSequence=[reference(one) for one in images])
     ]
@@ -68,7 +68,7 @@ def _of_series(made: Dataset, whose: Whose, modality: str, first: Dataset, numbe
     made.FrameOfReferenceUID, made.PositionReferenceIndicator = first.FrameOfReferenceUID, ""
 
 
-def _segment(number: int) -> Dataset:
+def _segment(whose: Whose, number: int) -> Dataset:
     return item(
         SegmentNumber=number,
         SegmentLabel=f"Lesion {number}",
@@ -76,7 +76,7 @@ def _segment(number: int) -> Dataset:
         SegmentedPropertyCategoryCodeSequence=[coded(*_ABNORMAL)],
         SegmentedPropertyTypeCodeSequence=[coded(*_NEOPLASM)],
         TrackingID=f"lesion-{number}",
-        TrackingUID=uids.UID(f"2.25.{1000 + number}"),
+        TrackingUID=uid(whose.seed, "lesion", number),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from oncofed.imaging.pixels.frames import projection
-from oncofed.imaging.pixels.masks import blank
+from oncofed.imaging.pixels.masks import blank, clear_unused_bits
 from oncofed.imaging.pixels.planning import Plan
 from oncofed.imaging.pixels.risk import Level, assess
 from oncofed.imaging.pixels.search import Found, find_text
@@ -23,6 +23,8 @@ def apply(dataset: Dataset, plan: Plan, *, spool: Path | None = None) -> bool:
         Undecodable: the pixels cannot be read; the dataset is as it was.
     """
     changed = bool(plan.rectangles) and blank(dataset, plan.rectangles, spool=spool)
+    if plan.unused_bits:
+        changed = clear_unused_bits(dataset) or changed
     if plan.level is not Level.NONE and not plan.quarantine and "PixelData" in dataset:
         dataset.BurnedInAnnotation = "NO"
     return changed

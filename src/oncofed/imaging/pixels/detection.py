@@ -148,6 +148,18 @@ def _connected(count: int, one: Ints, other: Ints) -> Ints:
             labels = shorter
 
 
+def largest_part(above: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest group of connected pixels (8 neighbours) of a picture; (rows, columns)."""
+    rows, starts, ends = _runs(above)
+    part = np.zeros_like(above)
+    if len(rows):
+        labels = _connected(len(rows), *_touching(rows, starts, ends, above.shape[1]))
+        most = np.bincount(labels, ends - starts).argmax()
+        for row, start, end in zip(rows[labels == most], starts[labels == most], ends[labels == most], strict=True):
+            part[row, start:end] = True
+    return part
+
+
 # ---- lines -----------------------------------------------------------------------------------------------------------
 
 

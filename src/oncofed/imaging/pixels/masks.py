@@ -30,6 +30,7 @@ from oncofed.imaging.pixels.rectangles import Rectangle, pixels_in
 from oncofed.imaging.pixels.risk import number, words
 
 Frame = NDArray[Any]
+Inside = Callable[[int], NDArray[np.bool_]]
 
 LOSSLESS = {
     uid.RLELossless: uid.RLELossless,
@@ -65,10 +66,45 @@ def blank(dataset: Dataset, rectangles: Iterable[Rectangle], *, spool: Path | No
     inside = pixels_in(rectangles, shape.columns, shape.rows)
     if not inside.any():
         return False
+    blank_pixels(dataset, lambda _: inside, spool=spool)
+    return True
+
+
+def blank_pixels(dataset: Dataset, inside: Inside, *, spool: Path | None = None) -> None:
+    """Blank pixels of any shape, in place: ``inside`` says for each frame, from 0, which (rows, columns).
+
+    Raises:
+        Undecodable: the pixels cannot be read; the dataset is as it was.
+    """
+    shape = layout(dataset)
     if syntax(dataset).is_encapsulated:
         _blank_compressed(dataset, inside, spool)
     else:
         _blank_native(dataset, shape, inside, spool)
+
+
+def clear_unused_bits(dataset: Dataset) -> bool:
+    """Give the bits of each sample that the image does not use the value of its sign, in place; True when one changed.
+
+    Overlays of before 2004 lie there, and stay there when their header is removed. Compressed pixels keep no such bits
+    but for RLE, which is left as it is.
+
+    Raises:
+        Undecodable: the pixels are not as the header says.
+    """
+    shape = layout(dataset)
+    used, high = number(dataset, "BitsStored"), number(dataset, "HighBit")
+    if syntax(dataset).is_encapsulated or not 0 < used < shape.bits or high + 1 < used:
+        return False
+    value = dataset["PixelData"].value
+    samples = np.frombuffer(value, shape.dtype).astype(shape.dtype.newbyteorder("="))
+    kept = samples & (((1 << used) - 1) << (high + 1 - used))
+    if words(dataset, "PixelRepresentation")[:1] == ("1",):
+        above = ((1 << shape.bits) - 1) ^ ((1 << (high + 1)) - 1)
+        kept = np.where(kept >> high & 1, kept | above, kept)
+    if np.array_equal(kept, samples):
+        return False
+    dataset.add_new("PixelData", str(dataset["PixelData"].VR), kept.astype(shape.dtype).tobytes())
     return True
 
 
@@ -90,20 +126,21 @@ def _set_pixels(dataset: Dataset, sink: BinaryIO, vr: str) -> None:
 # ---- not compressed --------------------------------------------------------------------------------------------------
 
 
-def _blank_native(dataset: Dataset, shape: Layout, inside: NDArray[np.bool_], spool: Path | None) -> None:
+def _blank_native(dataset: Dataset, shape: Layout, inside: Inside, spool: Path | None) -> None:
     vr = str(dataset["PixelData"].VR)
     swapped = shape.big_endian and shape.bits == 8 and vr == "OW"
     if swapped and shape.frame_bytes % 2 and shape.frames > 1:
         raise Undecodable("odd frames of bytes in words")
     source, sink = opened(dataset), _sink(shape.frame_bytes * shape.frames, spool)
     black = _black(dataset, shape.photometric)
-    for _ in range(shape.frames):
+    for place in range(shape.frames):
         wanted = shape.frame_bytes + (shape.frame_bytes % 2 if swapped else 0)
         data = source.read(wanted)
         if len(data) < shape.frame_bytes:
             sink.close()
             raise Undecodable("fewer bytes than frames")
-        sink.write(_swapped(_blanked(_swapped(data, swapped), shape, inside, black), swapped))
+        blanked = _blanked(_swapped(data, swapped), shape, inside(place), black)
+        sink.write(_swapped(blanked, swapped))
     if sink.tell() % 2:
         sink.write(b"\0")
     _set_pixels(dataset, sink, vr)
@@ -162,7 +199,7 @@ def _darkest_entry(dataset: Dataset) -> int:
 # ---- compressed ------------------------------------------------------------------------------------------------------
 
 
-def _blank_compressed(dataset: Dataset, inside: NDArray[np.bool_], spool: Path | None) -> None:
+def _blank_compressed(dataset: Dataset, inside: Inside, spool: Path | None) -> None:
     """Frame by frame into the lossless syntax of its kind; all of it uncompressed where that loses something."""
     before = syntax(dataset)
     size = _size(dataset)
@@ -189,15 +226,16 @@ def _size(dataset: Dataset) -> int:
     return shape.frame_bytes * shape.frames
 
 
-def _blank_frames(dataset: Dataset, inside: NDArray[np.bool_]) -> Iterator[tuple[Frame, dict[str, Any]]]:
-    for frame, properties in stored(dataset):
-        if frame.shape[:2] != inside.shape:
+def _blank_frames(dataset: Dataset, inside: Inside) -> Iterator[tuple[Frame, dict[str, Any]]]:
+    for place, (frame, properties) in enumerate(stored(dataset)):
+        chosen = inside(place)
+        if frame.shape[:2] != chosen.shape:
             raise Undecodable("frame of another size")
         colours = str(properties["photometric_interpretation"])
         if colours.endswith("_422"):  # decoders give every pixel its own colour
             colours = "YBR_FULL"
         blanked = frame.copy()
-        blanked[inside] = _black(dataset, colours)(blanked)
+        blanked[chosen] = _black(dataset, colours)(blanked)
         yield blanked, properties | {"photometric_interpretation": colours}
 
 

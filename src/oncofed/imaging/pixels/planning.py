@@ -13,7 +13,7 @@ One object is planned at a time from its original header; the pixels change only
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from pydicom import Dataset
@@ -23,7 +23,7 @@ from oncofed.imaging.pixels import text
 from oncofed.imaging.pixels.frames import Grey, Projection, Undecodable, layout, projection
 from oncofed.imaging.pixels.rectangles import Rectangle, for_device, outside, pixels_in
 from oncofed.imaging.pixels.regions import kept_regions
-from oncofed.imaging.pixels.risk import Level, Risk, assess, words
+from oncofed.imaging.pixels.risk import Level, Risk, assess, number, words
 from oncofed.imaging.pixels.search import Found, find_text
 
 CLEAN_PIXEL_DATA = ("113101", "DCM", "Clean Pixel Data Option")
@@ -35,13 +35,15 @@ class Plan:
     """What ``apply`` will do, and whether a person must look before the object is released.
 
     ``reasons``: why blanked (``regions``, ``device``, ``text``, ``label``, ``reviewed``) and codes of errors for what a
-    person must decide. ``hints``: where text was seen; all of it is in ``rectangles`` too unless harmless.
+    person must decide. ``unused_bits``: bits that the image does not use are cleared. ``hints``: where text was seen;
+    all of it is in ``rectangles`` too unless harmless.
     """
 
     rectangles: tuple[Rectangle, ...] = ()
     quarantine: bool = False
     reasons: tuple[str, ...] = ()
     level: Level = Level.NONE
+    unused_bits: bool = False
     hints: tuple[Rectangle, ...] = field(default=(), repr=False)
 
 
@@ -55,31 +57,36 @@ def plan(dataset: Dataset, ocr: bool = True, *, reviewed: Iterable[Rectangle] | 
     risk = assess(dataset)
     if risk.level is Level.NONE:
         return Plan()
+    made = _planned(dataset, risk, ocr, reviewed)
+    return replace(made, level=risk.level, unused_bits="overlay-bits" in risk.reasons)
+
+
+def _planned(dataset: Dataset, risk: Risk, ocr: bool, reviewed: Iterable[Rectangle] | None) -> Plan:
     if "document" in risk.reasons:
-        return _held("pixels-document", risk) if reviewed is None else Plan(reasons=("reviewed",), level=risk.level)
+        return _held("pixels-document") if reviewed is None else Plan(reasons=("reviewed",))
     geometry, why = _geometry(dataset, risk)
     if reviewed is not None:
-        return Plan((*geometry, *reviewed), reasons=(*why, "reviewed"), level=risk.level)
+        return Plan((*geometry, *reviewed), reasons=(*why, "reviewed"))
     try:
         layout(dataset)
         if not ocr or "label" in why:
             held = risk.level is Level.HIGH and not geometry
-            return Plan(geometry, held, (*why, "pixels-text-suspected") if held else why, risk.level)
+            return Plan(geometry, held, (*why, "pixels-text-suspected") if held else why)
         return _with_text(dataset, risk, geometry, why)
     except Undecodable:
-        return _held("pixels-undecodable", risk)
+        return _held("pixels-undecodable")
     except OncofedError as error:
         held = not kept_regions(dataset)
-        return Plan(geometry, held, (*why, error.code), risk.level)
+        return Plan(geometry, held, (*why, error.code))
 
 
-def _held(code: str, risk: Risk) -> Plan:
-    return Plan(quarantine=True, reasons=(code,), level=risk.level)
+def _held(code: str) -> Plan:
+    return Plan(quarantine=True, reasons=(code,))
 
 
 def _geometry(dataset: Dataset, risk: Risk) -> tuple[tuple[Rectangle, ...], tuple[str, ...]]:
     """Where text stands by what the header says: the label of a slide, outside the regions, and the device's places."""
-    columns, rows = int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0)
+    columns, rows = number(dataset, "Columns"), number(dataset, "Rows")
     if "slide-label" in risk.reasons and "LABEL" in words(dataset, "ImageType"):
         return (Rectangle(0, 0, columns, rows),), ("label",)
     kept, places = kept_regions(dataset), for_device(dataset)
@@ -101,7 +108,7 @@ def _with_text(dataset: Dataset, risk: Risk, geometry: tuple[Rectangle, ...], wh
         codes.append("pixels-text-left")
     reasons = (*why, *(("text",) if len(masked) > len(geometry) else ()), *codes)
     hints = tuple(one.rectangle for one in (*found, *left))
-    return Plan(masked, bool(codes), reasons, risk.level, hints)
+    return Plan(masked, bool(codes), reasons, hints=hints)
 
 
 def _needs_a_person(dataset: Dataset, risk: Risk, found: tuple[Found, ...]) -> bool:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
+from oncofed.imaging.pixels.risk import number, words
+
 
 @dataclass(frozen=True, order=True)
 class Rectangle:
@@ -82,9 +84,9 @@ class Device:
 
     def fits(self, dataset: Dataset) -> bool:
         """Every condition holds; texts are looked for anywhere in the value, whatever their case."""
-        if self.rows not in (None, dataset.get("Rows")) or self.columns not in (None, dataset.get("Columns")):
+        if self.rows not in (None, number(dataset, "Rows")) or self.columns not in (None, number(dataset, "Columns")):
             return False
-        return all(text in _value(dataset, keyword) for keyword, text in self.contains)
+        return all(text in "\\".join(words(dataset, keyword)) for keyword, text in self.contains)
 
 
 _CONDITIONS = {
@@ -95,12 +97,6 @@ _CONDITIONS = {
     "series_description": "SeriesDescription",
     "burned_in": "BurnedInAnnotation",
 }
-
-
-def _value(dataset: Dataset, keyword: str) -> str:
-    value = dataset.get(keyword)
-    several = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    return "\\".join(str(one) for one in several if one is not None).casefold()
 
 
 @cache
@@ -114,7 +110,7 @@ def devices() -> tuple[Device, ...]:
 def _device(row: dict[str, str]) -> Device:
     corners = [[int(number) for number in one.split(",")] for one in row["rectangles"].split()]
     return Device(
-        contains=tuple((_CONDITIONS[name], row[name].casefold()) for name in _CONDITIONS if row[name]),
+        contains=tuple((_CONDITIONS[name], row[name].upper()) for name in _CONDITIONS if row[name]),
         rows=int(row["rows"]) if row["rows"] else None,
         columns=int(row["columns"]) if row["columns"] else None,
         rectangles=tuple(Rectangle(x, y, x + width, y + height) for x, y, width, height in corners),
@@ -123,6 +119,6 @@ def _device(row: dict[str, str]) -> Device:
 
 def for_device(dataset: Dataset) -> tuple[Rectangle, ...]:
     """The rectangles of every row that fits, cut to the image; none when the table does not know the device."""
-    columns, rows = int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0)
+    columns, rows = number(dataset, "Columns"), number(dataset, "Rows")
     found = {one.clipped(columns, rows) for device in devices() if device.fits(dataset) for one in device.rectangles}
     return tuple(sorted(one for one in found if one.area))

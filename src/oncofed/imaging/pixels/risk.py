@@ -111,11 +111,25 @@ def assess(dataset: Dataset) -> Risk:
         return Risk(Level.NONE, ("no-pixels",))
     if "PixelData" not in dataset or kind in _COMPUTED:
         return Risk(Level.NONE, ("computed",))
+    drawn = ("overlay-bits",) if overlay_in_pixels(dataset) else ()
     high = _high(dataset, kind)
     if high:
-        return Risk(Level.HIGH, high)
-    low = _low(dataset)
+        return Risk(Level.HIGH, (*high, *drawn))
+    low = (*_low(dataset), *drawn)
     return Risk(Level.LOW, low) if low else Risk(Level.NONE, ("measured",))
+
+
+def overlay_in_pixels(dataset: Dataset) -> bool:
+    """A graphic overlay lies in bits of the pixels that the image does not use (retired, PS3.3 C.9.2 of 2004)."""
+    stored = number(dataset, "BitsStored")
+    if not 0 < stored < number(dataset, "BitsAllocated"):
+        return False
+    positions = [(group, 0x0102) for group in range(0x6000, 0x6020, 2)]
+    return any(_small_number(dataset.get_item(tag).value) >= stored for tag in positions if tag in dataset)
+
+
+def _small_number(value: Any) -> int:
+    return int.from_bytes(value, "little") if isinstance(value, bytes) else int(value or 0)
 
 
 def _high(dataset: Dataset, kind: str) -> tuple[str, ...]:
