@@ -32,10 +32,16 @@ _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0
 
 
 class Deidentifier:
-    """One policy under one project's pseudonyms. Stateless: the same object gives the same result anywhere."""
+    """One policy under one project's pseudonyms. Stateless: the same object gives the same result anywhere.
 
-    def __init__(self, policy: Policy, pseudonyms: Pseudonyms, *, secret: Secret | None = None) -> None:
-        self.policy, self.pseudonyms, self._secret = policy, pseudonyms, secret
+    ``secret`` is told the tokens that go to review. ``durable``: files are flushed to the disk one by one (safe after
+    a power cut); without, who calls it does that for many at once.
+    """
+
+    def __init__(
+        self, policy: Policy, pseudonyms: Pseudonyms, *, secret: Secret | None = None, durable: bool = True
+    ) -> None:
+        self.policy, self.pseudonyms, self._secret, self._durable = policy, pseudonyms, secret, durable
 
     def apply(self, dataset: Dataset, *, pixel_codes: tuple[MethodCode, ...] = ()) -> Applied:
         """Clean a dataset in place, at every depth. ``pixel_codes``: what was done to its pixels, to be recorded."""
@@ -62,9 +68,12 @@ class Deidentifier:
         target: Path,
         mask: Mask | None = None,
         *,
+        needs_mask: Callable[[Dataset], bool] | None = None,
         pixel_codes: tuple[MethodCode, ...] = (),
     ) -> Applied:
         """Clean a file into another one; pixels are read only for a ``mask``, else copied byte for byte.
+
+        ``needs_mask`` is asked with the header first; where it says no, the pixels are not read, nor masked.
 
         The transfer syntax stays (deflated files are written inflated). ``BadInput`` and ``Corrupt`` for files that
         cannot be read, ``Unreachable`` with ``disk-full``; then there is no target.
@@ -75,6 +84,9 @@ class Deidentifier:
         except OSError:
             raise Unreachable("file-unreadable") from None
         with stream:
+            if mask is not None and needs_mask is not None:
+                mask = mask if needs_mask(reading.read(stream, with_pixels=False).dataset) else None
+                stream.seek(0)
             return self._file(stream, target, mask, pixel_codes)
 
     def _file(self, stream: BinaryIO, target: Path, mask: Mask | None, pixel_codes: tuple[MethodCode, ...]) -> Applied:
@@ -87,7 +99,7 @@ class Deidentifier:
             syntax = writing.transfer_syntax(opened)
             sop_class = applied.sop_class_uid or str(opened.dataset.file_meta.get("MediaStorageSOPClassUID", ""))
             meta = writing.file_meta(sop_class, applied.instance_uid, syntax)
-            writing.write(chain((meta,), writing.content(opened, syntax)), target)
+            writing.write(chain((meta,), writing.content(opened, syntax)), target, durable=self._durable)
         except OSError as error:
             code = "disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "file-unreadable"
             raise Unreachable(code) from None

@@ -7,17 +7,20 @@ pass the vocabulary as a whole, as do those in a sequence that is cleaned, and a
 from enum import Enum, auto
 from typing import NamedTuple
 
+from oncofed.imaging.deidentify.dummies import REMOVED
 from oncofed.imaging.deidentify.identifiers import CONTACT, TITLED, UID, WRITTEN_DATE, Identifiers
 from oncofed.imaging.deidentify.policy import Policy
 from oncofed.imaging.deidentify.values import BYTES, LONG_TEXT
-from oncofed.imaging.deidentify.words import Cleaned, cleaned
+from oncofed.imaging.deidentify.words import GONE, Cleaned, cleaned
 from oncofed.trust.pseudonyms import Pseudonyms
 
 _TECHNICAL = frozenset(
     (0x00080114, 0x00080115, 0x00080116, 0x00187006, 0x00187008, 0x00187040, 0x00187041, 0x00187062, 0x00189080,
-     0x00480107, 0x00660032, 0x00181020, 0x00080108)
+     0x00480107, 0x00660032, 0x00181020, 0x00080108, 0x00080070, 0x00081090)
 )  # fmt: skip
-"""Long texts that say how a device or a code scheme works: no vocabulary holds their words."""
+"""Texts that say what a device or a code scheme is: no vocabulary holds their words, and makers have addresses."""
+_STRUCTURE = frozenset((0x00080060, 0x0040A010, 0x0040A040, 0x0040A050, 0x0040A491, 0x0040A492, 0x0040A493))
+"""Codes that hold an object together: a name that reads like one of them is a coincidence."""
 _PROSE = LONG_TEXT | {"LO", "SH", "UC"}
 SEARCHED_BYTES = 65_536
 """Longest value of unknown bytes that is searched."""
@@ -73,7 +76,11 @@ class FreeText:
         """What to make of a text of no listed attribute; None: it may stay."""
         if vr in BYTES:
             return self._in_bytes(text)
-        if vr in LONG_TEXT and tag not in _TECHNICAL:
+        if vr == "CS":
+            return None if tag in _STRUCTURE else self._in_codes(text)
+        if tag in _TECHNICAL:
+            return self._in_technical(text)
+        if vr in LONG_TEXT:
             care = Care.VOCABULARY
         identified = self._identifiers.found(text) or self._is_personal(text, care)
         if not identified and (care is not Care.VOCABULARY or vr not in _PROSE):
@@ -89,6 +96,20 @@ class FreeText:
         dated = care is not Care.IDENTIFIERS and not self._keep_dates and WRITTEN_DATE.search(text)
         uids = not self._keep_uids and UID.search(text)
         return bool(dated or uids or CONTACT.search(text) or TITLED.search(text))
+
+    def _in_technical(self, text: str) -> Found | None:
+        if not self._identifiers.found(text):
+            return None
+        return Found(self._identifiers.without(text).replace(GONE, " ").strip(), (text,), identified=True)
+
+    def _in_codes(self, text: str) -> Found | None:
+        """Coded strings: a value with an identifier in it goes, unless every word of it is a known one."""
+        values = text.split("\\")
+        named = [self._identifiers.found(one) and cleaned(one).text != one for one in values]
+        if not any(named):
+            return None
+        kept = "\\".join(REMOVED if gone else one for one, gone in zip(values, named, strict=True))
+        return Found(kept, tuple(one for one, gone in zip(values, named, strict=True) if gone), identified=True)
 
     def _in_bytes(self, text: str) -> Found | None:
         if not self._identifiers.found(text):

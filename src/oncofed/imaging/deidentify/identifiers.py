@@ -13,6 +13,7 @@ from oncofed.imaging.deidentify.tables import vocabulary
 _SEPARATORS = re.compile(r"[\s^=,.;:_/\\|()\[\]<>\"'+-]+")
 _LONG = 4
 _SHORTEST = 2
+_MOST_REMEMBERED = 20_000
 _NOT_A_NAME = frozenset(
     word
     for line in (
@@ -66,13 +67,16 @@ class Identifiers:
         for number in numbers:
             if len(number) >= _SHORTEST:
                 (inside if len(number) >= _LONG else words).add(number)
-        inside |= {phrase for phrase in phrases if len(phrase) >= _LONG}
+        inside |= {phrase for phrase in phrases if len(phrase) >= _LONG and not _is_usual(phrase)}
         self.pattern = _pattern(inside, words)
         self._harmless: dict[str, set[tuple[object, int, bytes]]] = {}
 
     def harmless(self, policy: str) -> set[tuple[object, int, bytes]]:
         """Care, tag and value of what was searched and may stay under the policy of this digest."""
-        return self._harmless.setdefault(policy, set())
+        known = self._harmless.setdefault(policy, set())
+        if len(known) > _MOST_REMEMBERED:
+            known.clear()
+        return known
 
     def found(self, text: str) -> bool:
         """Whether an identifier stands in the text."""
@@ -95,6 +99,11 @@ def _is_part(part: str) -> bool:
     if not part or part.casefold() in _NOT_A_NAME or (len(part) < _SHORTEST and part.isascii()):
         return False
     return len(part) >= _LONG or not part.isdigit()
+
+
+def _is_usual(phrase: str) -> bool:
+    """Of known words only, as a maker's name in the place of the institution's."""
+    return all(part.casefold() in vocabulary() for part in _SEPARATORS.split(phrase) if part)
 
 
 def _pattern(inside: set[str], words: set[str]) -> re.Pattern[str] | None:

@@ -121,6 +121,7 @@ def file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
     elements += [
         (tag, "UI", _padded(uid, b"\0"))
         for tag, uid in ((0x00020002, sop_class), (0x00020003, instance), (0x00020010, transfer_syntax))
+        if uid
     ]
     elements += [(0x00020012, "UI", _padded(IMPLEMENTATION, b"\0")), (0x00020013, "SH", _padded(_VERSION_NAME, b" "))]
     content = b"".join(encoder.header(tag, vr, len(value)) + value for tag, vr, value in elements)
@@ -173,15 +174,16 @@ def _copied(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:
         yield chunk
 
 
-def write(chunks: Iterable[bytes], target: Path) -> None:
-    """Put the chunks in the target's place, all or nothing."""
+def write(chunks: Iterable[bytes], target: Path, *, durable: bool = True) -> None:
+    """Put the chunks in the target's place, all or nothing. ``durable``: also after the power fails right now."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as stream:
             stream.writelines(chunks)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
