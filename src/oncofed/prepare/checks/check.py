@@ -15,6 +15,7 @@ from oncofed.prepare.checks.risk import check_risk
 from oncofed.prepare.checks.spool import Spool
 from oncofed.prepare.checks.tables import Tables
 from oncofed.prepare.checks.tier import check_label, check_tier
+from oncofed.prepare.journal import disk_full_told
 
 
 def check(
@@ -33,10 +34,11 @@ def check(
 
     Raises:
         BadInput: ``source-unreadable``: there is no such folder; ``table-invalid``: a table that cannot be read.
+        OncofedError: ``disk-full``: the facts of the files do not fit into the temporary directory.
     """
     if not images.is_dir():
         raise BadInput("source-unreadable", "there is no such folder of images")
-    with Spool() as spool, Tables() as model:
+    with disk_full_told(), Spool() as spool, Tables() as model:
         found = check_images(images, spool, mapper)
         if tables is not None:
             model.load(tables)
@@ -45,6 +47,7 @@ def check(
         annotations = check_annotations(model, spool)
         findings = Findings(
             tool_version=__version__,
+            indexed=_indexed(model, index),
             images=found,
             clinical=clinical,
             agreement=check_agreement(model, spool) if model.given else None,
@@ -55,3 +58,10 @@ def check(
         )
     findings = findings.model_copy(update={"tier": check_tier(findings)})
     return findings.model_copy(update={"label": check_label(findings)})
+
+
+def _indexed(model: Tables, index: Path | None) -> int | None:
+    """Rows of the run's index; nothing else is read from it."""
+    if index is None or not index.is_file():
+        return None
+    return int(model.one("SELECT count(*) FROM read_parquet($1)", [str(index)]))

@@ -256,6 +256,15 @@ class Generalisation(Record):
     changed: bool
 
 
+class TradeOff(Record):
+    """What another least group size would cost: patients left out, information kept, and the coarser variables."""
+
+    k: int
+    suppressed: int
+    information_kept: Share
+    coarser: tuple[str, ...]
+
+
 class RiskFindings(Record):
     """Risk of re-identification over clinical and imaging variables together."""
 
@@ -267,6 +276,7 @@ class RiskFindings(Record):
     suggestion: tuple[Generalisation, ...]
     after: RiskState | None
     information_kept: Share | None
+    trade_offs: tuple[TradeOff, ...]
     influence: tuple[Cell, ...]
     """How many patients fewer would be unique were this variable left out."""
 
@@ -298,6 +308,8 @@ class Findings(Record):
 
     schema_version: int = SCHEMA_VERSION
     tool_version: str
+    indexed: int | None = None
+    """Files of the source in the run's index, where one was given: what is not among the images was left behind."""
     images: ImageFindings
     clinical: ClinicalFindings | None = None
     agreement: AgreementFindings | None = None

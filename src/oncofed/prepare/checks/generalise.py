@@ -88,7 +88,7 @@ def _listed(table: str, column: str) -> str:
 
 
 QUASI_IDENTIFIERS = (
-    Quasi("sex", "Sex at birth", "any_value(birth_sex)", _IN_ALL, 3.0),
+    Quasi("sex", "Sex at birth", "any_value(birth_sex)", _IN_ALL, 8.0),
     Quasi(
         "age",
         "Age",
@@ -119,15 +119,20 @@ QUASI_IDENTIFIERS = (
         _listed("v_imaging_series", "body_part_code"),
         (_AS_IS, Level("region", _rolled("body_part")), _OUT),
     ),
-    Quasi("modality", "Modalities", _listed("v_imaging_series", "modality"), _IN_ALL, 2.0),
+    Quasi("modality", "Modalities", _listed("v_imaging_series", "modality"), _IN_ALL),
     Quasi("manufacturer", "Manufacturer", _listed("v_imaging_series", "manufacturer_norm"), _IN_ALL),
     Quasi("model", "Model of the scanner", _listed("v_imaging_series", "model"), _IN_ALL, 0.5),
 )
 """What an outsider may know or find out about a patient, from clinical and imaging data together."""
 
 
-def generalise(rows: Sequence[Row], k: int) -> Levels:
-    """The levels that lose the least information with at most 5 % of the patients in classes smaller than ``k``."""
+def generalise(rows: Sequence[Row], k: int) -> Levels | None:
+    """The levels that lose the least information with at most 5 % of the patients in classes smaller than ``k``.
+
+    None where leaving everything out would not be enough: there are fewer than ``k`` patients.
+    """
+    if len(rows) < k:
+        return None
     return _Search(rows, k).best()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from oncofed.prepare.checks.findings import Attacker, Cell, RiskFindings, RiskState, Sensitive
+from oncofed.prepare.checks.findings import Attacker, Cell, RiskFindings, RiskState, Sensitive, TradeOff
 from oncofed.prepare.checks.generalise import (
     QUASI_IDENTIFIERS,
     Levels,
@@ -28,6 +28,8 @@ THRESHOLD = 0.09
 """Highest acceptable risk of one patient: that of the European Medicines Agency's Policy 0070."""
 TARGET_K = 11
 """Smallest class with a risk of at most the threshold."""
+OFFERED_K = (3, 5, TARGET_K)
+"""Least group sizes whose price is told."""
 _BANDS = ((1, 1), (2, 2), (3, 4), (5, 10), (11, 20), (21, 50), (51, 100), (101, None))
 _SENSITIVE = (
     ("stage", "Stage group"),
@@ -57,7 +59,9 @@ def check_risk(tables: Tables, sampling_fraction: float | None = None) -> RiskFi
     used = [place for place in range(len(QUASI_IDENTIFIERS)) if len({row[place] for row in subjects.quasi}) > 1]
     nothing: Levels = (0,) * len(QUASI_IDENTIFIERS)
     before = _state(subjects, nothing, sampling_fraction, 0)
-    best = generalise(subjects.quasi, TARGET_K) if before.k < TARGET_K else None
+    found = {k: generalise(subjects.quasi, k) for k in OFFERED_K if before.k < k}
+    offers = {k: levels for k, levels in found.items() if levels is not None}
+    best = offers.get(TARGET_K)
     after = _state(subjects, best, sampling_fraction, TARGET_K) if best else None
     return RiskFindings(
         quasi_identifiers=tuple(QUASI_IDENTIFIERS[place].label for place in used),
@@ -68,6 +72,7 @@ def check_risk(tables: Tables, sampling_fraction: float | None = None) -> RiskFi
         suggestion=told(best, used) if best else (),
         after=after,
         information_kept=kept(subjects.quasi, best) if best else None,
+        trade_offs=tuple(_trade_off(subjects, levels, k, used) for k, levels in offers.items()),
         influence=_influence(subjects, used),
     )
 
@@ -112,6 +117,16 @@ def _state(subjects: Subjects, levels: Levels, fraction: float | None, least: in
             for name, label in _SENSITIVE
             if len({subjects.sensitive[name][place] for place in stay} - {""}) > 1
         ),
+    )
+
+
+def _trade_off(subjects: Subjects, levels: Levels, k: int, used: Sequence[int]) -> TradeOff:
+    """What telling the variables at ``levels`` costs."""
+    return TradeOff(
+        k=k,
+        suppressed=_state(subjects, levels, None, k).suppressed,
+        information_kept=kept(subjects.quasi, levels),
+        coarser=tuple(f"{one.label}: {one.level}" for one in told(levels, used) if one.changed),
     )
 
 

@@ -15,12 +15,16 @@ from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 from pydicom.pixels.utils import iter_pixels
 
 from oncofed.imaging.elements import BROKEN
+from oncofed.imaging.pixels.risk import Level, assess
 from oncofed.imaging.quality.series import SeriesQuality
 from oncofed.prepare.checks.findings import Thumbnail
 
 MAX_THUMBNAILS = 24
 SIDE = 144
 """Longest side in pixels."""
+CLEAN_PIXEL_DATA = "113101"
+LEAST_SIDE = 48
+"""Smaller images show nothing worth looking at."""
 _SHOWN = frozenset({"CT", "MR", "PT", "NM", "MG", "DX", "CR", "US", "XA", "RF", "SM"})
 _NEGATIVE = frozenset({"PT", "NM"})
 """Shown dark on white, as nuclear medicine is read."""
@@ -29,7 +33,7 @@ _NEGATIVE = frozenset({"PT", "NM"})
 def thumbnails(root: Path, series: Iterable[SeriesQuality]) -> Iterator[Thumbnail]:
     """At most ``MAX_THUMBNAILS`` pictures, of as many modalities and patients as there are."""
     shown = 0
-    for one in _spread([one for one in series if one.modality in _SHOWN and one.deidentified]):
+    for one in _spread([one for one in series if _worth_showing(one)]):
         if shown == MAX_THUMBNAILS:
             return
         if (picture := _picture(root / one.example)) is not None:
@@ -41,6 +45,10 @@ def thumbnails(root: Path, series: Iterable[SeriesQuality]) -> Iterator[Thumbnai
                 width=picture.width,
                 height=picture.height,
             )
+
+
+def _worth_showing(one: SeriesQuality) -> bool:
+    return one.modality in _SHOWN and one.deidentified and min(one.rows or 0, one.columns or 0) >= LEAST_SIDE
 
 
 def _spread(series: list[SeriesQuality]) -> Iterator[SeriesQuality]:
@@ -60,7 +68,7 @@ def _picture(path: Path) -> Image.Image | None:
         warnings.simplefilter("ignore")
         try:
             dataset = pydicom.dcmread(path, stop_before_pixels=True)
-            if str(dataset.get("PatientIdentityRemoved", "")).upper() != "YES":
+            if not may_be_shown(dataset):
                 return None
             middle = max(int(dataset.get("NumberOfFrames") or 1), 1) // 2
             frame = next(iter(iter_pixels(path, indices=[middle])))
@@ -69,6 +77,18 @@ def _picture(path: Path) -> Image.Image | None:
             return None
     picture.thumbnail((SIDE, SIDE))
     return picture
+
+
+def may_be_shown(dataset: Dataset) -> bool:
+    """The file says it is de-identified, and is of a kind without text in its pixels or had it removed (113101)."""
+    if str(dataset.get("PatientIdentityRemoved", "")).upper() != "YES":
+        return False
+    if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
+        return False
+    codes = {str(item.get("CodeValue")) for item in dataset.get("DeidentificationMethodCodeSequence") or ()}
+    with_pixels = Dataset(dataset)
+    with_pixels.PixelData = b""  # the header was read without them, and the risk of nothing is none
+    return CLEAN_PIXEL_DATA in codes or assess(with_pixels).level is not Level.HIGH
 
 
 def _bytes(frame: Any, dataset: Dataset) -> Any:

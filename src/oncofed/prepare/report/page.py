@@ -36,7 +36,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=number, percent=percent, size=size, short=short, places=places, statements=statements
+        number=number, percent=percent, size=size, short=short, places=places, statements=statements, sentence=sentence
     )
     environment.globals.update(columns=columns, STATES=STATES, SEVERITIES=SEVERITIES, CHECKS=CHECKS)
     return environment
@@ -85,6 +85,11 @@ def percent(share: float | None) -> str:
     if share in (0, 1):
         return f"{share * 100:.0f} %"
     return f"{min(max(share * 100, 0.1), 99.9):.1f} %".replace(".0 %", " %")
+
+
+def sentence(title: str) -> str:
+    """With a capital at its beginning; the rest as it is."""
+    return title[:1].upper() + title[1:]
 
 
 def size(count: int) -> str:
