@@ -234,6 +234,12 @@ PREPARE = {
         "this object holds a document, which may name the patient",
         "Review it, or leave documents out of the release.",
     ),
+    "volume-invalid": Code(
+        2, "this series is not a volume that can be worked on", "See the report: geometry, decoding, or blank images."
+    ),
+    "combat-invalid": Code(
+        2, "ComBat cannot learn or apply this", "Give finite features, known sites and at least two patients a site."
+    ),
     "prepare-run-unknown": Code(
         2, "this is not the directory of a preparation run", "Make one with `oncofed prepare scan`."
     ),
@@ -260,6 +266,14 @@ PREPARE = {
         3, "a DICOMDIR names a file outside its medium", "Nothing to do: it was left out."
     ),
     "prepare-scheduler-silent": Code(4, "the Dask scheduler does not answer", "Check its address, or leave it out."),
+    "prepare-port-taken": Code(4, "another program listens on this port", "Choose another one with --port."),
+    "prepare-peer-invalid": Code(2, "this is no address of a PACS", "Write TITLE@host:port."),
+    "prepare-peer-silent": Code(4, "the archive does not answer", "Check address, title and network, then try again."),
+    "prepare-query-invalid": Code(2, "the archive cannot be searched so", "Use DICOM keywords, such as StudyDate."),
+    "prepare-move-refused": Code(
+        4, "the PACS will not send the images here", "Have it know this computer's title, address and port."
+    ),
+    "prepare-reply-unreadable": Code(5, "the archive's answer cannot be read", "Tell its operator, or use C-MOVE."),
     "prepare-not-verified": Code(
         3, "files of the run have not passed verification", "Run `oncofed prepare check`, then release again."
     ),
