@@ -2,15 +2,18 @@
 
 import errno
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 from oncofed.contracts.errors import Corrupt, Unreachable
 from oncofed.imaging.deidentify import reading, writing
@@ -83,7 +86,8 @@ class Deidentifier:
             stream = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
         except OSError:
             raise Unreachable("file-unreadable") from None
-        with stream:
+        with stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of values that bend the standard, and are written as they are
             if mask is not None and needs_mask is not None:
                 mask = mask if needs_mask(reading.read(stream, with_pixels=False).dataset) else None
                 stream.seek(0)
@@ -113,14 +117,26 @@ class Deidentifier:
         dataset[_REMOVED] = element(dataset, _REMOVED, "CS", "YES")
         dataset[_TIME_MODIFIED] = element(dataset, _TIME_MODIFIED, "CS", _time_modified(policy))
         said = f"oncofed {policy.profile.name[:20]} {policy.version} sha256:{policy.digest[:16]}"
-        before = [] if _METHOD not in dataset else [one for one in text(dataset, _METHOD, "LO").split("\\") if one]
-        if said not in before:
-            dataset[_METHOD] = element(dataset, _METHOD, "LO", "\\".join((*before, said)))
-        held = dataset[_METHODS].value if _METHODS in dataset else None
-        items = [item for item in held or () if item.get("CodeValue") != policy.method_codes[0].value]
-        dataset[_METHODS] = DataElement(
-            _METHODS, "SQ", Sequence([*items, *(_coded(one) for one in (*policy.method_codes, *pixel_codes))])
-        )
+        methods = [one for one in text(dataset, _METHOD, "LO").split("\\") if one and one != said]
+        dataset[_METHOD] = element(dataset, _METHOD, "LO", "\\".join((*methods, said)))
+        codes = (*policy.method_codes, *pixel_codes)
+        if _METHODS not in dataset:
+            implicit, little = dataset.original_encoding
+            dataset[_METHODS] = _encoded(codes, implicit=bool(implicit), little=little is not False)
+            return
+        new = {code.value for code in codes}
+        before = [item for item in dataset[_METHODS].value or () if item.get("CodeValue") not in new]
+        dataset[_METHODS] = DataElement(_METHODS, "SQ", Sequence([*before, *map(_coded, codes)]))
+
+
+@cache
+def _encoded(codes: tuple[MethodCode, ...], *, implicit: bool, little: bool) -> RawDataElement:
+    """The sequence as bytes: the same for every object of a run."""
+    items = Dataset()
+    items[_METHODS] = DataElement(_METHODS, "SQ", Sequence(map(_coded, codes)))
+    encoder = writing.Encoder(implicit=implicit, little=little)
+    value = b"".join(encoder.chunks(items))[8 if implicit else 12 :]
+    return RawDataElement(BaseTag(_METHODS), "SQ", len(value), value, 0, implicit, little, True)
 
 
 def _coded(code: MethodCode) -> Dataset:

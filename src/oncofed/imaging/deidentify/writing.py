@@ -7,7 +7,6 @@ place in one step.
 import contextlib
 import os
 import struct
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import correct_ambiguous_vr, write_data_element
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -31,6 +31,7 @@ IMPLEMENTATION = "2.25.331045817265342417170498122346512948161"
 """Our implementation class UID: a random UUID (PS3.5 B.2)."""
 _VERSION_NAME = "ONCOFED"
 _CHUNK = 1 << 22
+_CHARACTER_SET = 0x00080005
 _PREAMBLE = bytes(128) + b"DICM"
 
 
@@ -57,14 +58,18 @@ class Encoder:
             vr = "UN"  # PS3.5 6.2.2: longer than the VR can say
         return self._explicit.pack(group, number, vr.encode(), length)
 
-    def chunks(self, dataset: Dataset, charset: object = default_encoding) -> Iterator[bytes]:
-        """The elements of a dataset in ascending order, encoded."""
-        tags = sorted(dataset.keys())
-        if any(self._must_convert(dataset.get_item(tag)) for tag in tags):
+    def chunks(
+        self, dataset: Dataset, charset: object = default_encoding, tags: Iterable[BaseTag] | None = None
+    ) -> Iterator[bytes]:
+        """The elements of a dataset (or only those of ``tags``) in ascending order, encoded."""
+        held = dict(dataset.items())
+        if any(self._must_convert(element) for element in held.values()):
             dataset = correct_ambiguous_vr(dataset, self.little)
-        charset = dataset.get("SpecificCharacterSet", charset)
-        for tag in tags:
-            element: Element = dataset.get_item(tag)
+            held = dict(dataset.items())
+        if _CHARACTER_SET in held:
+            charset = dataset.get("SpecificCharacterSet", charset)
+        for tag in sorted(held if tags is None else tags):
+            element: Element = held[tag]
             if self._must_convert(element):
                 element = dataset[tag]
             if isinstance(element, RawDataElement):
@@ -78,6 +83,8 @@ class Encoder:
         if not isinstance(element, RawDataElement):
             return False
         if element.is_little_endian != self.little:
+            return True
+        if element.VR == "SQ" and element.is_implicit_VR != self.implicit:
             return True
         return not self.implicit and (element.VR is None or element.VR not in KNOWN)
 
@@ -108,9 +115,7 @@ class Encoder:
     def _converted(self, element: DataElement, charset: object) -> bytes:
         buffer = DicomBytesIO()
         buffer.is_little_endian, buffer.is_implicit_VR = self.little, self.implicit
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            write_data_element(buffer, element, charset)  # type: ignore[arg-type]
+        write_data_element(buffer, element, charset)  # type: ignore[arg-type]
         return buffer.getvalue()
 
 
@@ -152,15 +157,13 @@ def content(opened: Opened, syntax: str) -> Iterator[bytes]:
     if pixels is None:
         yield from encoder.chunks(opened.dataset)
         return
-    before, after = Dataset(), Dataset()
-    for tag, element in opened.dataset.items():
-        (before if int(tag) < pixels.tag else after)[tag] = element
-    after_charset = opened.dataset.get("SpecificCharacterSet", default_encoding)
-    yield from encoder.chunks(before)
+    before = [tag for tag, _ in opened.dataset.items() if tag < pixels.tag]
+    after = [tag for tag, _ in opened.dataset.items() if tag > pixels.tag]
+    yield from encoder.chunks(opened.dataset, tags=before)
     vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
     yield encoder.header(pixels.tag, vr, pixels.length)
     yield from _copied(opened.stream, pixels.start, pixels.end)
-    yield from encoder.chunks(after, after_charset)
+    yield from encoder.chunks(opened.dataset, tags=after)
 
 
 def _copied(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:
