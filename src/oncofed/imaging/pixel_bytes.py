@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from oncofed.imaging.elements import BROKEN, raw_elements
 
@@ -25,12 +26,14 @@ def digest(path: Path, dataset: Dataset) -> bytes:
     """
     hashed = hashlib.sha256()
     seen = False
+    meta = getattr(dataset, "file_meta", Dataset())
+    inflated = meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
     with path.open("rb") as stream:
         for element in raw_elements(dataset):
             if int(element.tag) not in PIXELS:
                 continue
             seen = True
-            if not isinstance(element, RawDataElement) or element.is_buffered:
+            if inflated or not isinstance(element, RawDataElement) or element.is_buffered:
                 hashed.update(bytes(dataset[element.tag].value or b""))
             elif element.length == _UNDEFINED:
                 _fragments(stream, element.value_tell, hashed)

@@ -1,5 +1,6 @@
 """What the verification pass looks at in the files of one patient: runs in a worker, gives findings without values."""
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ class Checked:
     pixels: str = "none"
     errors: tuple[int, int] | None = None
     """Errors of dciodvfy before and after."""
+    digest: str = ""
+    """SHA-256 of the whole new file."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,12 @@ def _checked(opened: _Opened, everyone: Original, expected: Expected) -> Checked
     code = RESIDUAL if any(finding.certain for finding in findings) else PIXELS if pixels == "changed" else ""
     if any(finding.what is What.UNREADABLE for finding in findings):
         code = UNREADABLE
-    return Checked(job.file, code, findings, opened.before, after, pixels, _errors(job))
+    return Checked(job.file, code, findings, opened.before, after, pixels, _errors(job), _digest(job.target))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _pixels(opened: _Opened, target: Dataset) -> str:

@@ -9,7 +9,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from oncofed.imaging.references import Kind, Mention, compare, graph
 from oncofed.prepare import consistency, validity
@@ -42,6 +41,8 @@ class PatientFound:
     pixels: dict[str, int] = field(default_factory=dict)
     judged: list[tuple[int, int, int]] = field(default_factory=list)
     """[file, errors before, errors after] by dciodvfy."""
+    digests: list[tuple[int, str]] = field(default_factory=list)
+    """[file, SHA-256] of every new file, whether it passed or not."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,8 @@ def judge_patient(files: Iterable[Checked]) -> PatientFound:
     for one in files:
         found.findings += [(one.file, str(finding.what), finding.place, finding.certain) for finding in one.findings]
         found.pixels[one.pixels] = found.pixels.get(one.pixels, 0) + 1
+        if one.digest:
+            found.digests.append((one.file, one.digest))
         if one.errors:
             found.judged.append((one.file, *one.errors))
     both = [(one.file, one.before, one.after) for one in files if one.before and one.after]
@@ -234,8 +237,3 @@ def verified(run: Run) -> Verification:
         errors_before=totals["errors_before"],
         errors_after=totals["errors_after"],
     )
-
-
-def as_json(verification: Verification) -> dict[str, Any]:
-    """The verification as written."""
-    return asdict(verification)
