@@ -1,6 +1,7 @@
 """Intensities on one scale: z-score, Nyúl's landmarks, and correction of the bias field (N4).
 
-Sources: Nyúl, Udupa and Zhang 2000 (IEEE TMI 19:143) with the landmarks of Shah et al. 2011; Tustison et al. 2010 for N4.
+Sources: Nyúl, Udupa and Zhang 2000 (IEEE TMI 19:143) with the landmarks of Shah et al. 2011; N4 is that
+of Tustison et al. 2010.
 """
 
 import importlib

@@ -14,7 +14,9 @@ from oncofed.contracts.errors import BadInput
 from oncofed.imaging.harmonise.intensity import NyulScale, learn_nyul, n4, z_score
 from oncofed.imaging.harmonise.resample import resample
 from oncofed.imaging.harmonise.volume import Volume, read_volume, write_nifti
+from oncofed.imaging.quality.geometry import split
 from oncofed.imaging.quality.instance import Instance, read_instance
+from oncofed.imaging.quality.series import slices
 
 VOLUMES = frozenset({"CT", "MR", "PT", "NM"})
 
@@ -53,6 +55,8 @@ def harmonise(
 ) -> Harmonised:
     """Put every volume below ``images`` through ``steps`` into ``target``/``<series UID>.nii.gz``.
 
+    ``-1``, ``-2`` … follow the UID where a series holds several stacks (phases, b-values).
+
     ``scale``: a Nyúl scale learnt before (by another hospital, say); without one it is learnt from the volumes here.
 
     Raises:
@@ -81,13 +85,19 @@ def harmonise(
 
 
 def _series(images: Path, modalities: frozenset[str]) -> dict[str, list[Path]]:
-    """Files of each series of these modalities, in stable order."""
-    found: dict[str, list[Path]] = {}
+    """Files of each stack of each series of these modalities; stacks of one series are numbered from 1."""
+    found: dict[str, dict[str, Instance]] = {}
     for path in sorted(path for path in images.rglob("*") if path.is_file()):
         facts = read_instance(path, images, pixels=False)
         if isinstance(facts, Instance) and facts.modality in modalities and facts.planes:
-            found.setdefault(facts.series, []).append(path)
-    return found
+            found.setdefault(facts.series, {}).setdefault(facts.uid, facts)
+    volumes = {}
+    for uid, instances in found.items():
+        stacks = split(slices(instances.values()))
+        for number, stack in enumerate(stacks, start=1):
+            name = uid if len(stacks) == 1 else f"{uid}-{number}"
+            volumes[name] = [images / one.name for one in stack]
+    return volumes
 
 
 def _volumes(series: dict[str, list[Path]], steps: Steps, left_out: dict[str, str]) -> Iterator[tuple[str, Volume]]:

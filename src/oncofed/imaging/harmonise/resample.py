@@ -41,7 +41,7 @@ def _along(values: Array, axis: int, ratio: float, size: int, *, labels: bool) -
     length = values.shape[axis]
     places = np.arange(size) * ratio
     if labels:
-        return np.take(values, np.clip(np.floor(places + 0.5).astype(int), 0, length - 1), axis=axis)
+        return np.asarray(np.take(values, np.clip(np.floor(places + 0.5).astype(int), 0, length - 1), axis=axis))
     if ratio > 1:
         values = _smoothed(values, axis, ratio)
     low = np.clip(np.floor(places).astype(int), 0, length - 1)

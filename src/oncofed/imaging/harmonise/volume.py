@@ -26,8 +26,8 @@ _HEADER_BYTES, _DATA_FROM = 348, 352
 class Volume:
     """``values``: float32, slices × rows × columns, in the modality's units (HU, counts …).
 
-    ``spacing``: mm between slices, rows and columns. ``origin``: centre of the first voxel, ``axes``: unit vectors along
-    slices, rows and columns, all in DICOM patient coordinates (LPS).
+    ``spacing``: mm between slices, rows and columns. ``origin``: centre of the first voxel, ``axes``: unit vectors
+    along slices, rows and columns, all in DICOM patient coordinates (LPS).
     """
 
     values: Array

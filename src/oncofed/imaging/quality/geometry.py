@@ -24,13 +24,13 @@ Orientation = tuple[float, float, float, float, float, float]
 
 @dataclass(frozen=True)
 class Slice:
-    """One plane: position (mm), direction cosines, what tells it from others, Instance Number, digest of its pixels."""
+    """One plane: position (mm), direction cosines, what tells it from others, Instance Number, and a name for it."""
 
     position: tuple[float, float, float]
     orientation: Orientation
     discriminators: tuple[str, ...] = ()
     number: int | None = None
-    digest: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,7 @@ def geometry(slices: Iterable[Slice]) -> Geometry:
     """The geometry of a series; all zero where no slice says where it lies."""
     given = list(slices)
     valid = [one for one in given if orthonormal(one.orientation)]
-    by_direction: dict[tuple[float, ...], list[Slice]] = defaultdict(list)
-    for one in valid:
-        by_direction[tuple(round(cosine, 3) + 0.0 for cosine in one.orientation)].append(one)
-    parts = [part for group in by_direction.values() for part in _stacks(group)]
-    stacks = [_stack(part) for part in parts]
+    stacks = [_stack(part) for part in split(valid)]
     measured = [stack for stack in stacks if stack.step]
     return Geometry(
         stacks=len(stacks),
@@ -68,9 +64,21 @@ def geometry(slices: Iterable[Slice]) -> Geometry:
         uneven=any(stack.uneven for stack in stacks),
         unsorted=any(stack.unsorted for stack in stacks),
         sheared=any(stack.sheared for stack in stacks),
-        orientations=len(by_direction),
+        orientations=len({_direction(one) for one in valid}),
         invalid=len(given) - len(valid),
     )
+
+
+def split(slices: Iterable[Slice]) -> list[list[Slice]]:
+    """The stacks of a series: slices of one direction each, none at the place of another where that can be avoided."""
+    by_direction: dict[tuple[float, ...], list[Slice]] = defaultdict(list)
+    for one in slices:
+        by_direction[_direction(one)].append(one)
+    return [part for group in by_direction.values() for part in _stacks(group)]
+
+
+def _direction(one: Slice) -> tuple[float, ...]:
+    return tuple(round(cosine, 3) + 0.0 for cosine in one.orientation)
 
 
 def orthonormal(orientation: Orientation) -> bool:
@@ -101,11 +109,11 @@ def _stacks(slices: list[Slice]) -> list[list[Slice]]:
         parts: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
         for one in slices:
             parts[tuple(one.discriminators[index] for index in choice)].append(one)
-        split = list(parts.values())
-        if _repeats(split) == 0 and len(split) < len(slices):
-            return split
-        if _repeats(split) < _repeats(best) and len(split) <= len(slices) // 2:
-            best = split
+        found = list(parts.values())
+        if _repeats(found) == 0 and len(found) < len(slices):
+            return found
+        if _repeats(found) < _repeats(best) and len(found) <= len(slices) // 2:
+            best = found
     return best
 
 

@@ -50,7 +50,7 @@ def assess(instances: Sequence[Instance]) -> SeriesQuality:
     """All checks of one series that need nothing beyond it. ``instances``: at least one, all of the series."""
     once = list({one.uid: one for one in instances}.values())
     first = once[0]
-    space = geometry(_slices(once)) if first.modality in VOLUMES else Geometry()
+    space = geometry(slices(once)) if first.modality in VOLUMES else Geometry()
     issues = [*_counted(instances, once), *_geometric(once, space), *_listed(once)]
     middle = sorted(once, key=_along)[len(once) // 2]
     return SeriesQuality(
@@ -87,11 +87,11 @@ def _along(one: Instance) -> tuple[float, int]:
     return (sum(a * b for a, b in zip(plane.position, normal, strict=True)), one.number or 0)
 
 
-def _slices(instances: Iterable[Instance]) -> Iterator[Slice]:
+def slices(instances: Iterable[Instance]) -> Iterator[Slice]:
+    """Each plane of the files as a slice that bears the file's path."""
     for one in instances:
-        digest = one.pixels.digest if one.pixels else ""
         for plane in one.planes:
-            yield Slice(plane.position, plane.orientation, plane.discriminators, one.number, digest)
+            yield Slice(plane.position, plane.orientation, plane.discriminators, one.number, one.path)
 
 
 def _counted(instances: Sequence[Instance], once: list[Instance]) -> Iterator[Issue]:
