@@ -20,7 +20,7 @@ from oncofed.imaging.deidentify import reading, writing
 from oncofed.imaging.deidentify.changes import Applied
 from oncofed.imaging.deidentify.clean import Cleaning, Secret
 from oncofed.imaging.deidentify.header import whose
-from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, MethodCode, Policy
+from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, Action, MethodCode, Policy
 from oncofed.imaging.deidentify.values import element, text_of
 from oncofed.trust.pseudonyms import Pseudonyms
 
@@ -32,6 +32,7 @@ _METHOD = 0x00120063
 _REMOVED = 0x00120062
 _TIME_MODIFIED = 0x00280303
 _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+_PATIENT_ID = 0x00100020
 
 
 class Deidentifier:
@@ -52,7 +53,11 @@ class Deidentifier:
         days = self.pseudonyms.date_offset(patient.key, *self.policy.profile.date_shift_days)
         sop_class = text(dataset, _SOP_CLASS, "UI")
         cleaning = Cleaning(self.policy, self.pseudonyms, patient, days, self._secret)
-        cleaning.dataset(dataset, self.policy.level(sop_class))
+        level = self.policy.level(sop_class)
+        cleaning.dataset(dataset, level)
+        if level.actions.get(_PATIENT_ID) is Action.PATIENT and not text(dataset, _PATIENT_ID, "LO"):
+            # without a Patient ID its study is a patient of its own: what comes after must find them by it
+            dataset[_PATIENT_ID] = element(dataset, _PATIENT_ID, "LO", patient.key)
         self._record(dataset, pixel_codes)
         return Applied(
             patient.key,
