@@ -10,6 +10,16 @@ from pydicom import uid
 
 from oncofed.contracts.codes import CODES
 
+_ACTIONS = {
+    "age": "age told as the cap",
+    "clean": "cleaned: known words stay",
+    "dummy": "replaced by a value that means nothing",
+    "empty": "emptied",
+    "patient": "replaced by the patient's pseudonym",
+    "remove": "removed",
+    "shift": "date shifted",
+    "uid": "UID replaced",
+}
 _NEWER_NAMES = {"1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage"}
 
 
@@ -29,7 +39,10 @@ def _environment() -> Environment:
     )
     style = files("oncofed.prepare.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
     environment.globals.update(style=Markup(style), title_of=title_of, next_of=next_of)  # noqa: S704 (our own file)
-    environment.filters.update(number=_number, object_name=object_name, option=_option, sentence=_sentence)
+    environment.tests.update(pixels_code=lambda code: code.startswith("pixels-"))
+    environment.filters.update(
+        number=_number, object_name=object_name, option=_option, action=_action, sentence=_sentence
+    )
     return environment
 
 
@@ -40,7 +53,7 @@ def title_of(code: str) -> str:
 
 def next_of(code: str) -> str:
     """What to do about an error code."""
-    return CODES[code].next_step if code in CODES else ""
+    return CODES[code].next_step.replace("`", "") if code in CODES else ""
 
 
 def object_name(sop_class: str) -> str:
@@ -50,11 +63,15 @@ def object_name(sop_class: str) -> str:
 
 
 def _number(value: int) -> str:
-    return f"{value:,}"
+    return f"{value:,}".replace("-", "\N{MINUS SIGN}")
 
 
 def _option(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _action(name: str) -> str:
+    return _ACTIONS.get(name, name)
 
 
 def _sentence(text: str) -> str:
