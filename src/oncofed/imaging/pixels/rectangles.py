@@ -34,9 +34,9 @@ class Rectangle:
 
     def clipped(self, columns: int, rows: int) -> "Rectangle":
         """What of it lies inside an image."""
-        return Rectangle(
-            min(max(self.x0, 0), columns), min(max(self.y0, 0), rows), min(self.x1, columns), min(self.y1, rows)
-        )
+        x0, x1 = (min(max(x, 0), columns) for x in (self.x0, self.x1))
+        y0, y1 = (min(max(y, 0), rows) for y in (self.y0, self.y1))
+        return Rectangle(x0, y0, x1, y1)
 
     def meets(self, other: "Rectangle") -> bool:
         """Some pixel lies in both."""
@@ -59,12 +59,12 @@ def pixels_in(rectangles: Iterable[Rectangle], columns: int, rows: int) -> NDArr
 
 def outside(kept: Sequence[Rectangle], columns: int, rows: int) -> tuple[Rectangle, ...]:
     """Disjoint rectangles that together cover the image but for ``kept``, from the top."""
-    inside = [one.clipped(columns, rows) for one in kept]
+    inside = [cut for cut in (one.clipped(columns, rows) for one in kept) if cut.area]
     edges = sorted({0, rows, *(y for one in inside for y in (one.y0, one.y1))})
     found: list[Rectangle] = []
     for top, bottom in itertools.pairwise(edges):
         left = 0
-        for one in sorted(one for one in inside if one.y0 <= top and one.y1 >= bottom and one.area):
+        for one in sorted(one for one in inside if one.y0 <= top and one.y1 >= bottom):
             if one.x0 > left:
                 found.append(Rectangle(left, top, one.x0, bottom))
             left = max(left, one.x1)

@@ -7,6 +7,7 @@ C.8.6.1 (Conversion Type) and of what was found in public images; Burned In Anno
 never when it says NO.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -82,7 +83,9 @@ _SLIDES = uids.VLWholeSlideMicroscopyImageStorage
 def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     """The values of an element in capitals; () where it is absent, empty or not what the standard says."""
     try:
-        value: Any = dataset.get(keyword)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's warnings quote the value
+            value: Any = dataset.get(keyword)
     except BROKEN:
         return ()
     several = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
