@@ -3,6 +3,7 @@
 Each step is a command an operator, a data manager or a researcher would type; ``bench.local_federation`` runs them.
 """
 
+import json
 import os
 import secrets
 import signal
@@ -21,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from oncofed.bench.local_federation import LocalHub, LocalNode, Person, fresh_directory
+from oncofed.bench.local_federation import LocalHub, LocalNode, Person, command, fresh_directory
 from oncofed.cli.demo_hospitals import DUNA, HOSPITALS, Hospital, hospital_of
 from oncofed.contracts.outcome import NodeOutcome, Outcome
 from oncofed.contracts.query import parse
@@ -134,6 +135,8 @@ def _prepare(running: Demo, console: Console) -> None:
     with _step(console, "They load 179 collections and more") as tell, ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda hospital: _load(running.nodes[hospital.node_id], hospital), HOSPITALS))
         tell("metadata, dataset by dataset, each a release")
+    with _step(console, f"{DUNA.title.partition(' ')[0]} prepares real DICOM files") as tell:
+        tell(_prepare_images(running.nodes[DUNA.node_id]))
     with _step(console, "They publish") as tell, ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda node: node.command("publish"), nodes))
         tell("noisy overviews, no patient")
@@ -170,14 +173,27 @@ def _load(node: LocalNode, hospital: Hospital) -> None:
     chosen = ",".join(_collections()[hospital.node_id])
     node.command("load", "idc", "--collections", chosen, "--class", hospital.dataset_class)
     if hospital is DUNA:
-        import pydicom.data
-
-        folder = Path(pydicom.data.__file__).parent
-        node.command("load", "dicom-folder", str(folder), "--dataset", "pydicom-files")
         node.command(
             "load", "synthetic", "--dataset", "synthetic-oncology",
             "--patients", str(SYNTHETIC_PATIENTS), "--seed", str(SYNTHETIC_SEED),
         )  # fmt: skip
+
+
+def _prepare_images(node: LocalNode) -> str:
+    """De-identify, verify, check and release the DICOM files that come with pydicom; in a few words what came of it."""
+    import pydicom.data
+
+    plan = {
+        "plan": "oncofed/1",
+        "sources": [{"folder": str(Path(pydicom.data.__file__).parent)}],
+        "run": "preparation",
+        "dataset": {"id": "pydicom-files", "title": "Test files of pydicom, de-identified"},
+    }
+    file = node.directory / "plan.yaml"
+    file.write_text(json.dumps(plan, indent=1), encoding="utf-8")  # JSON is YAML
+    files = json.loads(command("prepare", "run", str(file), "--json", environment=node.environment))["files"]
+    released, held_back = (sum(files.get(state, {}).values()) for state in ("verified", "quarantined"))
+    return f"{released} de-identified, {held_back} held back for a person"
 
 
 def _ask_all(running: Demo, console: Console) -> None:
@@ -232,6 +248,8 @@ def _invite_in(running: Demo, console: Console, seconds: float) -> None:
     for person in running.people:
         table.add_row(person.role, person.email, person.password)
     console.print(table)
+    console.print(f"\nWhat the preparation of real images found, as a page of its own ({DUNA.title}):", highlight=False)
+    console.print(Text(f"  {running.nodes[DUNA.node_id].directory / 'preparation' / 'report.html'}"))
     console.print("\nFrom a terminal or from Python:", highlight=False)
     console.print(Text(f"  export ONCOFED_HUB={running.hub.url} ONCOFED_TOKEN={running.people[0].token}"))
     console.print(Text(f'  .venv/bin/oncofed search "{QUESTIONS[0][1]}"'))
