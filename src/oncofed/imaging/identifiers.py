@@ -85,6 +85,7 @@ _NOBODY = """anonymous anonymized anonymised anon unknown none null unspecified 
 PLACEHOLDERS = frozenset(_NOBODY.split())
 """What stands where an identifier would be, and names nobody."""
 
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")  # “0” and the like name no object
 _WORD = re.compile(r"\w+")
 _SHORTEST_NAME, _SHORTEST_IDENTIFIER = 3, 4
 
@@ -162,7 +163,7 @@ def gather(dataset: Dataset, kept: Callable[[Element], bool] = _nothing) -> Orig
         if what is None or not values or kept(element):
             continue
         if what is What.UID:
-            values = [value for value in values if not is_registered(value)]
+            values = [value for value in values if _UID.fullmatch(value) and not is_registered(value)]
             uids.update(values)
         elif what is What.DATE:
             dates.update(*(days_of(value) for value in values))
@@ -216,3 +217,8 @@ def is_registered(uid: str) -> bool:
 def days_of(value: str) -> frozenset[str]:
     """The days, YYYYMMDD, that a DA or DT value names: one, those of a range, or of the old form with dots."""
     return dates_in(value.lower())
+
+
+def is_day(value: str) -> bool:
+    """Whether a value is one day, YYYYMMDD."""
+    return days_of(value) == {value}

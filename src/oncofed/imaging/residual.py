@@ -106,7 +106,7 @@ class _Sought:
             yield Finding(kind_of(element) or What.IDENTIFIER, place)
         for text in texts:
             for what, certain in self._in_value(element.vr, text):
-                about_things = what is What.NAME and (element.vr == "CS" or element.tag in _ABOUT_THINGS)
+                about_things = what in (What.NAME, What.PLACE) and (element.vr == "CS" or element.tag in _ABOUT_THINGS)
                 yield Finding(what, place, certain and not about_things)
 
     def _unchanged(self, place: str, value: str) -> bool:

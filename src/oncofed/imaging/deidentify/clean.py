@@ -323,6 +323,9 @@ class Cleaning:
         return KEPT if mapped == place.text else mapped
 
     def _number(self, place: "_Place") -> Value | Kept:
+        if self.free_text.is_identifier(place.text):
+            self._reason = "identifier-in-text"
+            return ""
         if not place.content or not place.content.translate(None, _NUMBER_TEXT):
             return KEPT
         self._reason = "wrong-vr"

@@ -22,6 +22,7 @@ _TECHNICAL = frozenset(
 _STRUCTURE = frozenset((0x00080060, 0x0040A010, 0x0040A040, 0x0040A050, 0x0040A491, 0x0040A492, 0x0040A493))
 """Codes that hold an object together: a name that reads like one of them is a coincidence."""
 _PROSE = LONG_TEXT | {"LO", "SH", "UC"}
+_TOO_LONG_FOR_CHANCE = 6
 SEARCHED_BYTES = 65_536
 """Longest value of unknown bytes that is searched."""
 
@@ -52,6 +53,11 @@ class FreeText:
         self._identifiers, self._pseudonyms = identifiers, pseudonyms
         self._keep_dates, self._keep_uids = policy.keeps_full_dates, policy.keeps_uids
         self.memo = identifiers.harmless(policy.digest)
+
+    def is_identifier(self, number: str) -> bool:
+        """Whether a number is, as a whole, an identifier too long for chance (a series numbered by the Patient ID)."""
+        pattern, whole = self._identifiers.pattern, number.strip()
+        return pattern is not None and len(whole) >= _TOO_LONG_FOR_CHANCE and pattern.fullmatch(whole) is not None
 
     def vocabulary(self, text: str) -> Cleaned:
         """The text without identifiers and unknown tokens; original UIDs in it become their pseudonyms."""

@@ -1,4 +1,4 @@
-"""Names and numbers that stand only inside sequences are searched for in the rest of the object, too."""
+"""Names and numbers are searched for wherever they stand: those only inside sequences, and identifiers as numbers."""
 
 import pytest
 from pydicom.dataset import Dataset
@@ -32,3 +32,13 @@ def test_a_name_inside_is_taken_out_of_a_description(keyword: str, value: str, d
     dataset = report(keyword, value, depth)
     DEIDENTIFIER.apply(dataset)
     assert dataset.SeriesDescription == "tumor measurements - manual"
+
+
+@pytest.mark.parametrize(("number", "left"), [("123456", None), ("1234", 1234), ("123457", 123457), ("12", 12)])
+def test_a_series_numbered_by_the_patient_id_loses_its_number(number: str, left: int | None) -> None:
+    dataset = Dataset()
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    dataset.PatientID = "1234" if number == "1234" else "123456"
+    dataset.SeriesNumber = number
+    DEIDENTIFIER.apply(dataset)
+    assert dataset.SeriesNumber == left
