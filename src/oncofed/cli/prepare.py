@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from oncofed.cli import prepare_fetch
 from oncofed.cli import prepare_show as show
 from oncofed.cli.node_load import Class, DatasetId, Directory, record_of, settings_of, told
 from oncofed.cli.prepare_key import key_of
@@ -19,6 +20,8 @@ from oncofed.prepare.run import Run, State
 app = typer.Typer(no_args_is_help=True, help="Turn a hospital's images into a release. The source is never changed.")
 optouts_app = typer.Typer(no_args_is_help=True, help="Patients who have said no: left out of the next release.")
 app.add_typer(optouts_app, name="optouts")
+app.add_typer(prepare_fetch.app, name="fetch")
+app.command()(prepare_fetch.receive)
 
 RunDirectory = Annotated[
     Path, typer.Option("--run", help="The run's directory: private, all that is known and made lies there.")
@@ -141,12 +144,18 @@ def check(
 def report(run: RunDirectory = DEFAULT_RUN, data_dir: Directory = None, as_json: AsJson = False) -> None:
     """Sign the certificate and write the report: one page to look at, one file for programs."""
     from oncofed.prepare import review as reviews
+    from oncofed.prepare.certificate import certify
+    from oncofed.prepare.recipe import recipe_of
+    from oncofed.prepare.records import write_records
     from oncofed.prepare.stages import report as run_stage
 
+    own = identity.read(settings_of(data_dir).keys)
     with Run.open(run) as opened:
+        certify(opened, recipe_of(opened, key_of(data_dir)), own.key)
+        write_records(opened)
         reviews.write_lists(opened)
         page = run_stage(opened)
-        told(as_json, {"report": str(page)}, f"Look at {page} and {opened.directory / 'certificate.html'}.")
+        told(as_json, {"report": str(page)}, f"Look at {page}, and at certificate.html beside it.")
         if not as_json:
             show.next_step(run, "release", " --dataset NAME")
 

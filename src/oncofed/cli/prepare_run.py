@@ -19,7 +19,7 @@ def execute(plan: Plan, data_dir: Path | None, as_json: bool) -> None:
     """Carry out a plan and tell."""
     settings = settings_of(data_dir)
     own = identity.read(settings.keys)
-    around = Surroundings(Node(settings.directory, own.pseudonyms), key_of(data_dir), lambda run: run, show.Bar())
+    around = Surroundings(Node(settings.directory, own.pseudonyms), key_of(data_dir), own.key, show.Bar())
     done = carry_out(plan, around)
     if as_json:
         typer.echo(json.dumps(_facts(done), indent=1, ensure_ascii=False, default=str))

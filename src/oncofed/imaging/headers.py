@@ -77,6 +77,7 @@ ATTRIBUTES: dict[int, tuple[str, str]] = {
     0x00080030: ("StudyTime", _TEXT),
     0x00080050: ("AccessionNumber", _TEXT),
     0x00080060: ("Modality", _TEXT),
+    0x00080064: ("ConversionType", _TEXT),
     0x00080070: ("Manufacturer", _TEXT),
     0x00081030: ("StudyDescription", _TEXT),
     0x0008103E: ("SeriesDescription", _TEXT),
@@ -97,10 +98,12 @@ ATTRIBUTES: dict[int, tuple[str, str]] = {
     0x00200011: ("SeriesNumber", _TEXT),
     0x00200013: ("InstanceNumber", _TEXT),
     0x00200052: ("FrameOfReferenceUID", _TEXT),
+    0x00280002: ("SamplesPerPixel", _UNSIGNED),
     0x00280008: ("NumberOfFrames", _TEXT),
     0x00280010: ("Rows", _UNSIGNED),
     0x00280011: ("Columns", _UNSIGNED),
     0x00280030: ("PixelSpacing", _TEXT),
+    0x00280100: ("BitsAllocated", _UNSIGNED),
     0x00280301: ("BurnedInAnnotation", _TEXT),
 }
 """Tag → keyword and how the value becomes text, in ascending order."""

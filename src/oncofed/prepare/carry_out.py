@@ -1,19 +1,26 @@
 """Carrying out a plan: all stages in order, each only as far as something is left to do."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from oncofed.prepare import parallel, review, stages, tables
+from oncofed.prepare import fetching, parallel, review, stages, tables
+from oncofed.prepare.certificate import certify
 from oncofed.prepare.checks import Findings
 from oncofed.prepare.deidentify import deidentify
-from oncofed.prepare.plan import FolderSource, Plan
+from oncofed.prepare.plan import FolderSource, Plan, WebSource
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.recipe import Recipe
+from oncofed.prepare.records import write_records
 from oncofed.prepare.release import Node, Released, release
 from oncofed.prepare.run import Run, State
 from oncofed.prepare.scan import scan
+from oncofed.prepare.sources.dicomweb import Archive
+from oncofed.prepare.sources.pacs import Peer
+from oncofed.prepare.sources.scp import Listening
 from oncofed.prepare.verify import Verification, verify
+from oncofed.trust.keys import SigningKey
 from oncofed.trust.pseudonyms import Pseudonyms
 
 FEW = 2_000
@@ -22,12 +29,12 @@ FEW = 2_000
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a plan does not say: where the node is, how its key is read, how a certificate is signed, whom to tell."""
+    """What a plan does not say: where the node is, how workers read its key, what signs, whom to tell."""
 
     node: Node
     key: Callable[[], Pseudonyms]
-    certify: Callable[[Run], object]
-    progress: Progress
+    signing: SigningKey
+    progress: Progress = field(default_factory=Silent)
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
     Raises whatever a stage raises; what was done before stands.
     """
     recipe = Recipe(around.key, plan.profile, plan.project, plan.ocr)
-    progress = around.progress or Silent()
+    progress = around.progress
     with Run.create(plan.run, project=plan.project) as run, run.working():
         _bring_in(run, plan, progress)
         count = plan.workers or (1 if run.number(State.INDEXED, State.DEIDENTIFIED) < FEW else 0)
@@ -58,7 +65,8 @@ def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
             stages.map_clinical(run, plan.clinical.mapping, plan.clinical.source, progress=progress)
         tables.index(run, recipe, progress=progress)
         findings = stages.check_quality(run, progress=progress)
-        around.certify(run)
+        certify(run, recipe, around.signing)
+        write_records(run)
         review.write_lists(run)
         page = stages.report(run)
         made = None
@@ -68,8 +76,17 @@ def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
 
 
 def _bring_in(run: Run, plan: Plan, progress: Progress) -> None:
-    """Bring the run up to date with every source."""
+    """Bring the run up to date with every source, and with what was received meanwhile."""
     with parallel.workers(plan.workers or 1, plan.scheduler) as hands:
         for source in plan.sources:
             if isinstance(source, FolderSource):
                 scan(run, source.folder, workers=hands, progress=progress)
+            elif isinstance(source, WebSource):
+                password = os.environ.get(source.password_variable, "")
+                archive = Archive(source.dicomweb, source.user, password)
+                fetching.from_web(run, archive, source.query, progress=progress)
+            else:
+                peer = Peer.parse(source.pacs, source.own_title)
+                listening = Listening(source.own_title, port=source.port)
+                fetching.from_pacs(run, peer, source.query, listening, progress=progress)
+        fetching.scan_incoming(run, hands, progress)

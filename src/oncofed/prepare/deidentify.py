@@ -7,9 +7,12 @@ when all of it is there, so a run that is killed does at most one batch a worker
 import errno
 import hashlib
 import json
+import logging
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import pydicom
@@ -31,6 +34,11 @@ _DISK_FULL = "disk-full"
 _FILES, _BYTES = 40, 64 << 20
 """A batch is of one series, and no larger than this (one file may be)."""
 
+_MEASURED = frozenset({"CT", "MR", "PT", "NM"})
+_NUMBERS = frozenset({"SamplesPerPixel", "BitsAllocated"})
+_DECISIVE = ("SOPClassUID", "Modality", "ImageType", "ConversionType", "BurnedInAnnotation", *sorted(_NUMBERS))
+"""Attributes that decide about the risk of text in pixels of these modalities."""
+
 Change = tuple[str, str, str]
 Review = tuple[str, str, str, str]
 
@@ -43,8 +51,9 @@ class Job:
     source: Path
     target: str
     size: int
-    accepted: frozenset[str]
     rectangles: str
+    measured: bool
+    """Whether the index says that the pixels are measurements of a scanner, without a risk of text."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,7 @@ def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:
             jobs, size = [], 0
         series = own
         size += file.size
-        jobs.append(Job(file.id, file.path, target_of(file, tools), file.size, file.accepted, file.rectangles))
+        jobs.append(Job(file.id, file.path, target_of(file, tools), file.size, file.rectangles, _measured(file)))
     if jobs:
         yield Batch(run.directory, recipe, tuple(jobs))
 
@@ -144,9 +153,30 @@ def target_of(file: RunFile, tools: Tools) -> str:
     return f"images/{key or names.without_patient_id(uids[0])}/{study}/{series}/{instance}.dcm"
 
 
+def _measured(file: RunFile) -> bool:
+    """No risk of text, by what the index has of the header; said only of kinds for which that is enough to know."""
+    header = file.header
+    if header.get("Modality") not in _MEASURED or "Rows" not in header:
+        return False
+    known = tuple((keyword, header.get(keyword, "")) for keyword in _DECISIVE)
+    return _without_risk(known)
+
+
+@lru_cache(4096)
+def _without_risk(known: tuple[tuple[str, str], ...]) -> bool:
+    dataset = Dataset()
+    for keyword, value in known:
+        if value:
+            several = value.split("\\")
+            setattr(dataset, keyword, several if len(several) > 1 else int(value) if keyword in _NUMBERS else value)
+    dataset.PixelData = b""
+    return pixels.assess(dataset).level is pixels.Level.NONE
+
+
 def deidentify_batch(batch: Batch) -> BatchOutcome:
-    """Do a batch; a full disk ends it, any other trouble only its own file."""
+    """Do a batch; a full disk ends it, any other trouble only its own file. All that is done is on the disk then."""
     result = BatchOutcome()
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it logs values that bend the standard
     for job in batch.jobs:
         outcome, changes = _one(batch, job)
         result.outcomes.append(outcome)
@@ -154,7 +184,21 @@ def deidentify_batch(batch: Batch) -> BatchOutcome:
             result.changes[outcome.changes] = changes
         if outcome.code == _DISK_FULL:
             break
+    try:
+        _flush([batch.directory / one.target for one in result.outcomes if one.target])
+    except OSError:
+        result.outcomes = [Outcome(job.file, code=_DISK_FULL) for job in batch.jobs]
     return result
+
+
+def _flush(targets: list[Path]) -> None:
+    """Have files and their directories written to the disk."""
+    for path in (*targets, *{target.parent for target in targets}):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class _Held(Exception):
@@ -191,7 +235,9 @@ def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
     target = batch.directory / job.target
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     tools.tokens.clear()
-    level = _level(job.source) if tools.policy.profile.clean_pixels else pixels.Level.NONE
+    level = pixels.Level.NONE
+    if tools.policy.profile.clean_pixels and not job.measured:
+        level = _level(job.source)
     if level is pixels.Level.NONE:
         applied = tools.deidentifier.file(job.source, target)
     else:

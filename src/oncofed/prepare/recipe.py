@@ -51,8 +51,8 @@ class Tools:
 
     @cached_property
     def deidentifier(self) -> Deidentifier:
-        """The de-identifier of policy and pseudonyms."""
-        return Deidentifier(self.policy, self.pseudonyms, secret=self._keep)
+        """The de-identifier of policy and pseudonyms; who uses it flushes its files to the disk."""
+        return Deidentifier(self.policy, self.pseudonyms, secret=self._keep, durable=False)
 
     def _keep(self, review: Review, token: str) -> None:
         self.tokens[review.token_hash, review.code, review.path] = token

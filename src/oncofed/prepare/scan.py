@@ -119,6 +119,8 @@ def _entries(run: Run, source: Source) -> Iterator[Entry]:
     for found in walk(source.folder):
         if own is not None and Path(found.place).is_relative_to(own):
             continue
+        if source.kind == "incoming" and found.place.endswith(".part"):
+            continue  # still coming in
         if isinstance(found, Entry):
             yield found
         else:
