@@ -17,6 +17,11 @@ _PARENTS = (
 )
 
 
+_JOIN_CONDITION = """LEFT JOIN condition_numbers c ON c._key = t._condition
+    LEFT JOIN only_conditions o ON t._condition IS NOT NULL AND o.patient_key = t._patient"""
+"""The condition a row names; else, where it means one, the patient's only primary one."""
+
+
 @dataclass
 class Assembled:
     """Rows per table; problems as (code, table, column, rows); rows left out because they refer to nothing."""
@@ -32,7 +37,8 @@ def assemble(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Assembl
     for name in TARGETS:
         if name not in mapping.tables:
             continue
-        _join_rows(connection, name, done)
+        keyed = name in _KEYS or name == "cancer_condition" or any(rule.key for rule in mapping.tables[name])
+        _join_rows(connection, name, done, keyed=keyed)
         _number(connection, name, done)
         _leave_out_orphans(connection, name, done)
         ((rows,),) = connection.execute(f"SELECT count(*) FROM final_{name}").fetchall()
@@ -46,15 +52,18 @@ def _own_columns(table: Table) -> list[str]:
     return [column.name for column in table.columns if column.name not in left_out]
 
 
-def _join_rows(connection: duckdb.DuckDBPyConnection, name: str, done: Assembled) -> None:
+def _join_rows(connection: duckdb.DuckDBPyConnection, name: str, done: Assembled, *, keyed: bool) -> None:
     """Rows with one key become one: each column takes its first recorded value; others of the same rule are told."""
     key = _KEYS.get(name) or "coalesce(_key, CAST(_order AS VARCHAR))"
     columns = _own_columns(TABLES[name])
-    ((rows, keys),) = connection.execute(f"SELECT count(*), count(DISTINCT {key}) FROM out_{name}").fetchall()
+    counted = f"SELECT count(*), count(DISTINCT {key}) FROM out_{name}" if keyed else "SELECT 0, 0"
+    ((rows, keys),) = connection.execute(counted).fetchall()
     if rows == keys:
         connection.execute(f"ALTER TABLE out_{name} RENAME TO joined_{name}")
         return
-    firsts = ", ".join(f"arg_min({column}, _order) AS {column}" for column in (*columns, "_key", "_condition"))
+    firsts = ", ".join(
+        f"arg_min({column}, _order) AS {column}" for column in (*columns, "_key", "_condition", "_patient")
+    )
     connection.execute(
         f"CREATE TABLE joined_{name} AS SELECT {firsts}, min(_order) AS _order FROM out_{name} GROUP BY {key}"
     )
@@ -70,20 +79,20 @@ def _join_rows(connection: duckdb.DuckDBPyConnection, name: str, done: Assembled
 
 
 def _number(connection: duckdb.DuckDBPyConnection, name: str, done: Assembled) -> None:
-    """Numbers as identifiers, in the order of the source; references to conditions become their numbers."""
+    """Rules' places and rows' numbers as identifiers; references to conditions become their numbers."""
     table = TABLES[name]
     own = ", ".join(f"t.{column}" for column in _own_columns(table))
     number = NUMBERED.get(name)
-    numbered = f"row_number() OVER (ORDER BY t._order) AS {number}, " if number else ""
+    numbered = f"t._order AS {number}, " if number else ""
     refers = name != "cancer_condition" and any(column.name == "condition_id" for column in table.columns)
-    join = "LEFT JOIN condition_numbers c ON c._key = t._condition" if refers else ""
-    condition = "c.condition_id, " if refers else ""
+    join = _JOIN_CONDITION if refers else ""
+    condition = "coalesce(c.condition_id, o.condition_id) AS condition_id, " if refers else ""
     if refers:
         connection.execute("CREATE TABLE IF NOT EXISTS condition_numbers (condition_id BIGINT, _key VARCHAR)")
+        connection.execute("CREATE TABLE IF NOT EXISTS only_conditions (condition_id BIGINT, patient_key VARCHAR)")
     kept = ", t._key" if name == "cancer_condition" else ""
     connection.execute(
-        f"CREATE TABLE final_{name} AS SELECT {numbered}{condition}{own}{kept}"
-        f" FROM joined_{name} t {join} ORDER BY t._order"
+        f"CREATE TABLE final_{name} AS SELECT {numbered}{condition}{own}{kept} FROM joined_{name} t {join}"
     )
     connection.execute(f"DROP TABLE joined_{name}")
     if refers and any(column.name == "condition_id" and column.required for column in table.columns):
@@ -95,14 +104,16 @@ def _leave_out_orphans(connection: duckdb.DuckDBPyConnection, name: str, done: A
         if name == parent or (name == "observation" and column == "study_uid"):
             continue
         if any(one.name == column for one in TABLES[name].columns):
-            there = (
-                f"SELECT {column} FROM final_{parent}"
-                if _exists(connection, f"final_{parent}")
-                else "SELECT NULL WHERE FALSE"
+            there = f"final_{parent}" if _exists(connection, f"final_{parent}") else f"(FROM final_{name} WHERE FALSE)"
+            _drop(
+                connection, name, column, f"NOT EXISTS (FROM {there} p WHERE p.{column} = final_{name}.{column})", done
             )
-            _drop(connection, name, column, f"{column} NOT IN ({there})", done)
     if name == "cancer_condition":
         connection.execute("CREATE TABLE condition_numbers AS SELECT condition_id, _key FROM final_cancer_condition")
+        connection.execute(
+            """CREATE TABLE only_conditions AS SELECT min(condition_id) AS condition_id, patient_key
+               FROM final_cancer_condition WHERE kind = 'primary' GROUP BY patient_key HAVING count(*) = 1"""
+        )
         connection.execute("ALTER TABLE final_cancer_condition DROP COLUMN _key")
 
 

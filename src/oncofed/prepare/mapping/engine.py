@@ -19,7 +19,7 @@ import duckdb
 
 from oncofed.contracts.errors import BadInput
 from oncofed.prepare.mapping.assembly import assemble
-from oncofed.prepare.mapping.expressions import Problem, conditions_sql, date_sql, quoted
+from oncofed.prepare.mapping.expressions import Problem, as_date, conditions_sql, quoted
 from oncofed.prepare.mapping.loading import Loaded, load_mapping
 from oncofed.prepare.mapping.readers import Opened, open_source
 from oncofed.prepare.mapping.report import (
@@ -120,10 +120,10 @@ def map_data(
 
 @contextmanager
 def _connection(output: Path, options: MappingOptions) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB on a file of its own beside the output, so that a large source may spill; gone afterwards."""
+    """DuckDB in memory that spills beside the output when a source is large; gone afterwards."""
     place = Path(tempfile.mkdtemp(prefix=".mapping-", dir=output))
     connection = duckdb.connect(
-        str(place / "work.duckdb"),
+        ":memory:",
         config={
             "memory_limit": options.memory_limit,
             "threads": options.threads,
@@ -153,7 +153,7 @@ def _index(run: _Run) -> None:
             for name in (entry.column, *(test.column for test in entry.when))
             if name.casefold() in columns
         )
-        date, where = date_sql(day, mapping.source.dates), conditions_sql(entry.when, scope)
+        date, where = as_date(day), conditions_sql(entry.when, scope)
         base = f"FROM {run.opened.tables[entry.relation]} r WHERE {where}"
         run.connection.execute(
             f"""INSERT INTO index_day SELECT patient, day FROM

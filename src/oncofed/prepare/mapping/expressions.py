@@ -164,11 +164,20 @@ def date_sql(sql: str, formats: Sequence[str]) -> str:
     return f"CAST(try_strptime({day}, [{known}]) AS DATE)"
 
 
+DATE = "date of "
+"""Before a column's name: the same column as a date, worked out once when the source is opened."""
+
+
+def as_date(column: str) -> str:
+    """SQL of a column of text → SQL of the same column as a date."""
+    alias, _, name = column.partition(".")
+    return f'{alias}."{DATE}{name[1:]}'
+
+
 def compile_value(scope: Scope, expression: Expression, column: Column) -> Value:
     """The expression as a value for ``column`` of the model."""
     vocabulary = _vocabulary_of(scope, column)
-    value = _compiled(scope, expression, vocabulary)
-    return _typed(_stepped(value, expression, vocabulary), column)
+    return _typed(_compiled(scope, expression, vocabulary), column)
 
 
 def _stepped(value: Value, expression: Expression, criterion: str) -> Value:
@@ -203,6 +212,10 @@ def _vocabulary_of(scope: Scope, column: Column) -> str:
 
 
 def _compiled(scope: Scope, expression: Expression, criterion: str) -> Value:
+    return _stepped(_unstepped(scope, expression, criterion), expression, criterion)
+
+
+def _unstepped(scope: Scope, expression: Expression, criterion: str) -> Value:
     if expression.value is not None:
         if criterion and CRITERIA[criterion].bands is None and str(expression.value) not in domain(criterion):
             raise BadInput("mapping-invalid", f"“{expression.value}” is no code of {criterion}")
@@ -297,8 +310,7 @@ def _boolean(raw: str, name: str) -> Value:
 
 
 def _dated(scope: Scope, expression: Expression, raw: str, name: str) -> Value:
-    formats = scope.loaded.mapping.source.dates
-    date = date_sql(raw, formats)
+    date = as_date(raw)
     year = f"CASE WHEN regexp_full_match({raw}, '\\d{{4}}') THEN CAST({raw} AS INTEGER) ELSE year({date}) END"
     if expression.read == "year":
         unread = Problem("date-unreadable", f"{raw} IS NOT NULL AND ({year}) IS NULL", name, raw)
@@ -314,21 +326,19 @@ def _dated(scope: Scope, expression: Expression, raw: str, name: str) -> Value:
 
 def _days(scope: Scope, expression: Expression, raw: str, unread: Problem) -> Value:
     """Days from one date to another."""
-    formats = scope.loaded.mapping.source.dates
     at = scope.column(expression.at or "")
-    days = f"date_diff('day', {date_sql(raw, formats)}, {date_sql(at, formats)})"
+    days = f"date_diff('day', {as_date(raw)}, {as_date(at)})"
     if expression.nothing is not None:
         days = f"nullif({days}, {int(expression.nothing)})"
     wrong = f"{raw} IS NOT NULL AND {at} IS NOT NULL"
-    unread = unread._replace(when=f"{wrong} AND ({date_sql(raw, formats)} IS NULL OR {date_sql(at, formats)} IS NULL)")
+    unread = unread._replace(when=f"{wrong} AND ({as_date(raw)} IS NULL OR {as_date(at)} IS NULL)")
     return Value(f"({days})", f"({wrong} AND {days} IS NOT NULL)", (unread,))
 
 
 def _age(scope: Scope, expression: Expression, raw: str, unread: Problem) -> Value:
     """Completed years and tenths between two dates; whole years where only years are given."""
-    formats = scope.loaded.mapping.source.dates
     at = scope.column(expression.at or "")
-    days = f"date_diff('day', {date_sql(raw, formats)}, {date_sql(at, formats)})"
+    days = f"date_diff('day', {as_date(raw)}, {as_date(at)})"
     years = f"TRY_CAST(left({at}, 4) AS INTEGER) - TRY_CAST(left({raw}, 4) AS INTEGER)"
     age = f"coalesce(floor({days} / 36.525) / 10, CASE WHEN regexp_full_match({raw}, '\\d{{4}}') THEN {years} END)"
     age = _capped(age, expression.cap) if expression.cap is not None else age

@@ -106,7 +106,7 @@ def _open_tables(connection: duckdb.DuckDBPyConnection, table: str) -> None:
         for column in TABLES[table].columns
         if column.name not in ("dataset_id", numbered, "condition_id")
     ]
-    columns += ["_key VARCHAR", "_condition VARCHAR", "_order BIGINT"]
+    columns += ["_key VARCHAR", "_condition VARCHAR", "_patient VARCHAR", "_order BIGINT"]
     connection.execute(f"CREATE TABLE IF NOT EXISTS out_{table} ({', '.join(columns)})")
 
 
@@ -119,6 +119,7 @@ def _assembled(scope: Scope, table: str, rule: Rule, patient: str, values: dict[
     columns = {column.name: column for column in TABLES[table].columns}
     if "patient_key" in columns and "patient_key" not in outputs:
         outputs["patient_key"] = patient
+    outputs["_patient"] = patient
     keys = [scope.column(name) for name in rule.key] or [patient]
     name = rule.name or "primary"
     if table == "cancer_condition":

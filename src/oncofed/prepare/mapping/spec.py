@@ -81,6 +81,12 @@ class Expression(_Part):
         return (*(name for name in own if name), *(name for part in (*self.first, *self.sum) for name in part.columns))
 
     @property
+    def dates(self) -> tuple[str, ...]:
+        """Those of the columns that are read as dates."""
+        own = (self.column, self.at) if self.read in ("offset", "year", "age", "days") else ()
+        return (*(name for name in own if name), *(name for part in (*self.first, *self.sum) for name in part.dates))
+
+    @property
     def parts(self) -> "tuple[Expression, ...]":
         """The expression itself and all inside it."""
         return (self, *(inner for part in (*self.first, *self.sum) for inner in part.parts))
@@ -246,6 +252,22 @@ class Mapping(_Part):
                 needed[derived.row_of].update(needed[name] | own)
         return needed
 
+    def dates_needed(self) -> dict[str, set[str]]:
+        """Relation → its columns (in lower case) that are read as dates."""
+        needed: dict[str, set[str]] = {name: set() for name in self.source.relations}
+        for _, rule in self.rules():
+            joined = {join.relation for join in rule.join}
+            for name in (one for expression in rule.columns.values() for one in expression.dates):
+                relation, _, inner = name.partition(".")
+                there = (relation, inner) if relation in joined else (rule.relation, name)
+                needed[there[0]].add(there[1].casefold())
+        for entry in self.index:
+            needed[entry.relation].add(entry.column.casefold())
+        for name, derived in self.source.relations.items():
+            if derived.row_of:
+                needed[derived.row_of].update(needed[name])
+        return needed
+
     def condition_names(self) -> dict[str, Rule]:
         """The rules of ``cancer_condition`` by name ("primary" where none is given)."""
         return {rule.name or "primary": rule for rule in self.tables.get("cancer_condition", ())}
@@ -273,14 +295,15 @@ def _check_rule(mapping: Mapping, table: str, rule: Rule) -> None:
     if rule.criterion and rule.criterion not in CRITERIA:
         raise ValueError(f"{where}: there is no criterion “{rule.criterion}”")
     for name, expression in rule.columns.items():
-        _check_expression(mapping, f"{where}, {name}", model_column(table, name), expression)
+        coded = bool(rule.criterion) and name in ("value", "value_code")
+        _check_expression(mapping, f"{where}, {name}", model_column(table, name), expression, coded=coded)
 
 
-def _check_expression(mapping: Mapping, where: str, column: Column, expression: Expression) -> None:
+def _check_expression(mapping: Mapping, where: str, column: Column, expression: Expression, *, coded: bool) -> None:
     for part in expression.parts:
         if part.map is not None and part.map not in mapping.code_maps:
             raise ValueError(f"{where}: there is no code map “{part.map}”")
-    text = column.type == "VARCHAR" and not column.pseudonym
+    text = column.type == "VARCHAR" and not column.pseudonym and not coded
     for part in expression.parts if text else ():
         closed = part.map or part.vocabulary or part.codes or part.steps or column.criterion
         if part.column is not None and not closed and not (expression.map or expression.steps):

@@ -122,6 +122,11 @@ def _text(part: Any, *keys: str) -> str:
     return str(part) if isinstance(part, str | int | float) else ""
 
 
+def _last(reference: str) -> str:
+    """The id a reference ends with (``Condition/7``, ``urn:uuid:7``)."""
+    return reference.rpartition("/")[2].rpartition(":")[2]
+
+
 def _first_identifier(resource: Resource) -> str:
     return next((value for one in _dicts(resource, "identifier") if (value := _text(one, "value"))), "")
 
@@ -231,7 +236,7 @@ def _observation(resource: Resource) -> Iterator[Cells]:
         "end": _text(resource, "effectivePeriod", "end"),
         "body_site": next(iter(_codes(resource, "bodySite")), ""),
         "method": next(iter(_codes(resource, "method")), ""),
-        "focus": _text(next(iter(_dicts(resource, "focus")), {}), "reference"),
+        "focus_id": _last(_text(next(iter(_dicts(resource, "focus")), {}), "reference")),
     }
 
 
@@ -258,7 +263,7 @@ def _procedure(resource: Resource) -> Iterator[Cells]:
         "start": start,
         "end": _text(resource, "performedPeriod", "end"),
         "body_site": next(iter(_codes(resource, "bodySite")), ""),
-        "reason": _text(next(iter(_dicts(resource, "reasonReference")), {}), "reference"),
+        "reason_id": _last(_text(next(iter(_dicts(resource, "reasonReference")), {}), "reference")),
         "intent": next(iter(_extensions(resource, "procedure-intent")), ""),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from oncofed.contracts.errors import BadInput
-from oncofed.prepare.mapping.expressions import conditions_sql, literal, quoted
+from oncofed.prepare.mapping.expressions import DATE, conditions_sql, date_sql, literal, quoted
 from oncofed.prepare.mapping.readers.eform import read_eform
 from oncofed.prepare.mapping.readers.fhir import read_fhir
 from oncofed.prepare.mapping.readers.tables import read_tables
@@ -58,6 +58,11 @@ def open_source(connection: duckdb.DuckDBPyConnection, mapping: Mapping, path: P
     return opened
 
 
+def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Names of the views there are."""
+    return {one for (one,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
+
+
 def _where(relation: Relation) -> str:
     place = relation.file or relation.sheet or relation.table
     return f" ({place})" if place else ""
@@ -70,32 +75,45 @@ def _normalise(
     relation = mapping.source.relations[name]
     there = [one for one, *_ in connection.execute(f"DESCRIBE {quoted(raw)}").fetchall()] if raw else []
     nothing = ", ".join(literal(one) for one in dict.fromkeys((*MISSING, *mapping.source.missing)))
-    columns = [
-        f"CASE WHEN trim({quoted(one)}) NOT IN ({nothing}) THEN trim({quoted(one)}) END AS {quoted(one)}"
+    columns = {
+        one: f"CASE WHEN trim({quoted(one)}) NOT IN ({nothing}) THEN trim({quoted(one)}) END"
         for one in there
         if one != "_row"
-    ]
+    }
     folded = {one.casefold() for one in there}
     may_lack = {one.casefold() for one in relation.optional_columns}
     anything = (relation.optional and not raw) or "*" in relation.optional_columns
-    columns += [
-        f"CAST(NULL AS VARCHAR) AS {quoted(one)}"
-        for one in sorted(needed)
-        if one.casefold() not in folded and (anything or one.casefold() in may_lack)
-    ]
-    listed = "".join(f", {column}" for column in columns)
+    for one in sorted(needed):
+        if one.casefold() not in folded and (anything or one.casefold() in may_lack):
+            columns[one] = "CAST(NULL AS VARCHAR)"
+    dates = mapping.dates_needed()[name]
+    listed = "".join(f", {sql} AS {quoted(one)}" for one, sql in columns.items())
+    dated = "".join(
+        f", {date_sql(quoted(one), mapping.source.dates)} AS {quoted(DATE + one)}"
+        for one in columns
+        if one.casefold() in dates
+    )
     source = f"FROM {quoted(raw)}" if raw else "WHERE FALSE"
     row = "_row" if "_row" in there else "row_number() OVER ()" if raw else "0"
-    connection.execute(
-        f"CREATE TABLE {quoted(f'source_{name}')} AS SELECT CAST({row} AS BIGINT) AS _row{listed} {source}"
-    )
+    try:
+        connection.execute(
+            f"""CREATE TABLE {quoted(f"source_{name}")} AS
+                SELECT *{dated} FROM (SELECT CAST({row} AS BIGINT) AS _row{listed} {source})"""
+        )
+    except duckdb.InvalidInputException as error:
+        place = (
+            f"{name} cannot be read as text of the encoding and columns it should have, or a format of dates is none"
+        )
+        raise BadInput("source-unreadable", f"relation {place}") from error
     if raw:
-        connection.execute(f"DROP TABLE IF EXISTS {quoted(raw)}")
+        kind = "VIEW" if raw in _views(connection) else "TABLE"
+        connection.execute(f"DROP {kind} {quoted(raw)}")
 
 
 def _register(connection: duckdb.DuckDBPyConnection, opened: Opened, name: str) -> None:
     table = quoted(f"source_{name}")
-    names = [one for one, *_ in connection.execute(f"DESCRIBE {table}").fetchall() if one != "_row"]
+    described = connection.execute(f"DESCRIBE {table}").fetchall()
+    names = [one for one, *_ in described if one != "_row" and not one.startswith(DATE)]
     ((rows,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
     opened.tables[name], opened.rows[name] = table, rows
     opened.columns[name] = {one.casefold(): one for one in names}
@@ -127,7 +145,8 @@ def _derive(connection: duckdb.DuckDBPyConnection, relation: Relation, name: str
     where = conditions_sql(relation.when, column)
     source = opened.tables[relation.row_of]
     group = [column(one) for one in relation.group]
-    firsts = [f"arg_min({quoted(one)}, _row) AS {quoted(one)}" for one in columns.values() if quoted(one) not in group]
+    every = [one for one, *_ in connection.execute(f"DESCRIBE {source}").fetchall() if one != "_row"]
+    firsts = [f"arg_min({quoted(one)}, _row) AS {quoted(one)}" for one in every if quoted(one) not in group]
     listed = ", ".join(("min(_row) AS _row", *group, *firsts)) if group else "*"
     tail = f" GROUP BY {', '.join(group)} ORDER BY 1" if group else ""
     connection.execute(f"CREATE TABLE {quoted(f'source_{name}')} AS SELECT {listed} FROM {source} WHERE {where}{tail}")

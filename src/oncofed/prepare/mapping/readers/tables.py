@@ -79,8 +79,8 @@ def _read(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, file: Path, n
         delimiter = spec.delimiter or ("\t" if suffix == ".tsv" else "")
         given = f", delim = {literal(delimiter)}" if delimiter else ""
         connection.execute(
-            f"""CREATE TABLE {target} AS SELECT * FROM read_csv({literal(file)}, header = true, all_varchar = true,
-                sample_size = -1, encoding = {literal(spec.encoding)}{given})"""
+            f"""CREATE VIEW {target} AS SELECT * FROM read_csv({literal(file)}, header = true, all_varchar = true,
+                encoding = {literal(spec.encoding)}{given})"""
         )
         return True
     if suffix == ".parquet":

@@ -1,0 +1,114 @@
+"""`oncofed prepare map`: clinical data from any source to the common data model, by one small declarative file."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oncofed.contracts.errors import BadInput
+
+if TYPE_CHECKING:
+    from oncofed.prepare.mapping import MappingReport
+
+app = typer.Typer(
+    invoke_without_command=True, no_args_is_help=True, help="Bring clinical data into the common data model."
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def map_command(
+    source: Annotated[
+        Path | None, typer.Argument(help="File or folder: CSV, Excel, Parquet, SQL, FHIR, e-forms.")
+    ] = None,
+    mapping: Annotated[str, typer.Option("--mapping", "-m", help="A mapping file, or the name of a preset.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the tables and the report.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the report only.")] = False,
+    disputed: Annotated[
+        str, typer.Option(help="Values whose code book contradicts itself: published, labels or leave-out.")
+    ] = "",
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Propose a mapping for the source, to be reviewed.")
+    ] = False,
+    list_presets: Annotated[bool, typer.Option("--list", help="List the mappings that come with oncofed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Map SOURCE by a mapping into Parquet tables. The report tells every value and row that did not pass."""
+    if list_presets:
+        _list(as_json)
+        return
+    if source is None:
+        raise BadInput("source-unreadable", "name a source")
+    if suggest:
+        _suggest(source, output, as_json)
+        return
+    if not mapping or output is None:
+        raise BadInput("mapping-unknown", "name a mapping with --mapping and a folder with --output")
+    from oncofed.prepare.mapping import MappingOptions, map_data
+
+    if disputed not in ("", "published", "labels", "leave-out"):
+        raise typer.BadParameter("choose published, labels or leave-out", param_hint="--disputed")
+    options = MappingOptions(disputed=disputed)
+    report = map_data(mapping, source, output, dry_run=dry_run, progress=_progress, options=options)
+    _tell(report, output, as_json)
+
+
+def _progress(words: str) -> None:
+    if sys.stderr.isatty():
+        typer.echo(f"  {words} …", err=True)
+
+
+def _list(as_json: bool) -> None:
+    from oncofed.prepare.mapping import load_mapping, preset_names
+
+    presets = [load_mapping(name).mapping for name in preset_names()]
+    if as_json:
+        facts = [{"name": m.name, "title": m.title, "shape": m.shape, "about": m.about.strip()} for m in presets]
+        typer.echo(json.dumps(facts, ensure_ascii=False, indent=1))
+        return
+    for one in presets:
+        typer.echo(f"{one.name:28} {one.title}{' [our own reading]' if one.shape == 'own-reading' else ''}")
+
+
+def _suggest(source: Path, output: Path | None, as_json: bool) -> None:
+    from oncofed.prepare.mapping.suggest import suggest
+
+    found = suggest(source)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "mapping.yaml").write_text(found.draft, encoding="utf-8")
+        log = [vars(one) for one in found.proposals]
+        (output / "mapping-review.json").write_text(json.dumps(log, ensure_ascii=False, indent=1), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps([vars(one) for one in found.proposals], ensure_ascii=False, indent=1))
+        return
+    for one in sorted(found.proposals, key=lambda p: -p.score):
+        typer.echo(f"{one.score:4.2f}  {one.relation}.{one.column:30} {one.target or '–':20} {one.why}")
+    where = f"written to {output / 'mapping.yaml'}" if output else "shown with --output FOLDER"
+    typer.echo(f"A draft is {where}. Review every line before you use it.")
+
+
+def _tell(report: "MappingReport", output: Path, as_json: bool) -> None:
+    from oncofed.prepare.mapping.report import ROWS, VALUES
+
+    if as_json:
+        typer.echo(report.model_dump_json(indent=1))
+        return
+    verb = "would give" if report.dry_run else "gave"
+    tables = ", ".join(f"{rows:,} {table}" for table, rows in report.tables.items())
+    typer.echo(f"{report.rows_in:,} rows {verb} {tables or 'nothing'} in {report.seconds:.1f} s.")
+    for one in report.findings:
+        place = " ".join(
+            part
+            for part in (f"{one.relation}.{one.column}".strip("."), f"→ {one.target}" if one.target else "")
+            if part
+        )
+        typer.echo(f"  {one.rows:>8,} × {one.code}: {place}")
+    for relation in report.relations:
+        if relation.unused:
+            typer.echo(f"  {relation.name}: no rule uses {', '.join(relation.unused)}")
+    if report.findings:
+        typer.echo(f"Rows and values, for you only: {output / ROWS}, {output / VALUES}")

@@ -1,0 +1,262 @@
+"""A first draft of a mapping for a table nobody has mapped: columns and codes proposed with a score, to be reviewed.
+
+Names are compared with the names and synonyms of the criteria, values with the spellings of their vocabularies, numbers
+with the ranges they can have, dates with the formats known. Every proposal says why; what nothing fits is listed as
+well, so that the draft together with its review log accounts for every column.
+"""
+# ruff: noqa: S608  (names are quoted)
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from oncofed.contracts.criteria import CRITERIA, Level
+from oncofed.contracts.errors import BadInput
+from oncofed.contracts.vocabulary import folded, knows, normalise
+from oncofed.prepare.mapping.expressions import date_sql, quoted
+from oncofed.prepare.mapping.readers.opening import MISSING
+from oncofed.prepare.mapping.readers.tables import read_tables
+from oncofed.prepare.mapping.spec import Relation, SourceSpec
+from oncofed.warehouse.extraction import OBSERVATION_CODES, extractions
+from oncofed.warehouse.sources.columns import column_values
+
+_MOST_VALUES = 2000
+_IDENTIFIER = re.compile(r"(^|_| )(patient|subject|record|person|case)?(_| )?(id|identifier|key|mrn|nhc|number)$")
+_IDENTIFYING = re.compile(r"name|surname|address|phone|email|postcode|zip|street|mrn|ssn|comment|notes?$|text|remark")
+_DATES = {"diagnosis": "index", "birth": "birth", "dob": "birth", "death": "death", "last": "contact"}
+_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a column seems to be: ``target`` (a criterion, ``patient``, ``index`` …; "" if nothing fits), 0 to 1."""
+
+    relation: str
+    column: str
+    target: str
+    score: float
+    why: str
+    unknown: int = 0
+    """Distinct values of the column that the vocabulary does not know."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A draft as YAML text, and the review log that goes with it."""
+
+    draft: str
+    proposals: tuple[Proposal, ...]
+
+
+def suggest(source: Path, *, name: str = "draft") -> Suggestion:
+    """Propose a mapping for a file of CSV, Excel or Parquet, or a folder of them. Raises ``BadInput``."""
+    connection = duckdb.connect()
+    try:
+        files = _files(source)
+        spec = SourceSpec(format="csv", relations={one.stem: Relation(file=one.name) for one in files})
+        tables = read_tables(connection, spec, source)
+        proposals = [one for relation, table in tables.items() for one in _proposals(connection, relation, table)]
+    finally:
+        connection.close()
+    return Suggestion(_draft(name, files, proposals), tuple(proposals))
+
+
+def _files(source: Path) -> list[Path]:
+    if not source.exists():
+        raise BadInput("source-unreadable", "there is no such file or folder")
+    found = sorted(source.iterdir()) if source.is_dir() else [source]
+    readable = [one for one in found if one.suffix.lower() in (".csv", ".tsv", ".xlsx", ".parquet")]
+    if not readable:
+        raise BadInput("source-empty", "no CSV, Excel or Parquet file to make suggestions for")
+    return readable
+
+
+def _proposals(connection: duckdb.DuckDBPyConnection, relation: str, table: str) -> list[Proposal]:
+    found = []
+    for column, *_ in connection.execute(f"DESCRIBE {quoted(table)}").fetchall():
+        values: list[str] = column_values(
+            connection,
+            f"SELECT DISTINCT trim({quoted(column)}) FROM {quoted(table)} WHERE {quoted(column)} IS NOT NULL"
+            f" LIMIT {_MOST_VALUES}",
+        )
+        recorded = [value for value in values if value not in MISSING]
+        ((rows, distinct),) = connection.execute(
+            f"SELECT count(*), count(DISTINCT {quoted(column)}) FROM {quoted(table)}"
+        ).fetchall()
+        best = max(_readings(connection, relation, column, recorded, unique=rows == distinct), key=lambda p: p.score)
+        found.append(best)
+    return _one_patient(found)
+
+
+def _one_patient(proposals: list[Proposal]) -> list[Proposal]:
+    """Only the best column names the patient."""
+    patients = sorted((one for one in proposals if one.target == "patient"), key=lambda one: -one.score)
+    return [
+        one
+        if one.target != "patient" or one is patients[0]
+        else Proposal(one.relation, one.column, "", 0, "an identifier")
+        for one in proposals
+    ]
+
+
+def _readings(
+    connection: duckdb.DuckDBPyConnection, relation: str, column: str, values: Sequence[str], *, unique: bool
+) -> list[Proposal]:
+    """Everything the column could be; the last says that nothing fits."""
+    name = folded(column)
+    found = [Proposal(relation, column, "", 0.05, "nothing fits")]
+    if _IDENTIFYING.search(name):
+        return [Proposal(relation, column, "", 1, "may identify a person, or is free text")]
+    if _IDENTIFIER.search(column.casefold()) or (unique and name in ("id", "patient", "subject")):
+        found.append(Proposal(relation, column, "patient", 0.9 if "patient" in name else 0.7, "named as an identifier"))
+    if not values:
+        return found
+    if (date := _date(connection, relation, column, values)) is not None:
+        found.append(date)
+    numbers = [number for value in values if (number := _number(value)) is not None]
+    numeric = len(numbers) == len(values)
+    for criterion in CRITERIA:
+        score = _name_score(name, criterion)
+        reading = _as_number(criterion, numbers) if CRITERIA[criterion].bands else _as_codes(criterion, values, numeric)
+        if reading is not None:
+            fitting, unknown, why = reading
+            total = round(0.6 * score + 0.4 * fitting, 2) if score >= 0.6 else round(0.3 * fitting * score, 2)
+            found.append(Proposal(relation, column, criterion, total, why, unknown))
+    return found
+
+
+def _number(value: str) -> float | None:
+    try:
+        return float(value.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _name_score(name: str, criterion: str) -> float:
+    """How much a column's name is like a criterion's: 1 for the same words."""
+    definition = CRITERIA[criterion]
+    words = {folded(one) for one in (definition.name, definition.label, *definition.synonyms)}
+    if name in words:
+        return 1.0
+    inside = [word for word in words if len(word) > 2 and (f" {word} " in f" {name} ")]
+    alike = max(difflib.SequenceMatcher(None, name, word).ratio() for word in words)
+    return max([0.85] if inside else [0.0], default=0.0) if inside else round(alike, 2)
+
+
+def _as_number(criterion: str, numbers: Sequence[float]) -> tuple[float, int, str] | None:
+    bands = CRITERIA[criterion].bands
+    if not numbers or bands is None:
+        return None
+    highest = {"a": 120.0, "%": 100.0}.get(bands.unit, 2100.0 if criterion.startswith("year") else 1e5)
+    lowest = 1900.0 if criterion.startswith("year") else 0.0
+    within = sum(lowest <= number <= highest for number in numbers)
+    return within / len(numbers), 0, f"numbers between {lowest:g} and {highest:g}"
+
+
+def _as_codes(criterion: str, values: Sequence[str], numeric: bool) -> tuple[float, int, str] | None:
+    vocabulary = str(CRITERIA[criterion].values)
+    known = sum(knows(vocabulary, value) for value in values)
+    if not known:
+        return (0.0, len(values), "no value of the vocabulary") if numeric and len(values) <= 20 else None
+    telling = sum(normalise(vocabulary, value) is not None for value in values)
+    return known / len(values), len(values) - known, f"{telling} of {len(values)} values are in the vocabulary"
+
+
+def _date(connection: duckdb.DuckDBPyConnection, relation: str, column: str, values: Sequence[str]) -> Proposal | None:
+    parsed = date_sql("v", _FORMATS)
+    ((read,),) = connection.execute(
+        f"SELECT count(*) FROM (SELECT unnest($1::VARCHAR[]) AS v) WHERE {parsed} IS NOT NULL", [list(values)]
+    ).fetchall()
+    if read < 0.8 * len(values) or max(len(value) for value in values) < 8:
+        return None
+    name = folded(column)
+    kind = next((kind for word, kind in _DATES.items() if word in name), "date")
+    return Proposal(relation, column, kind, 0.9 if kind != "date" else 0.6, f"{read} of {len(values)} values are dates")
+
+
+_LEAST = 0.55
+
+
+def _draft(name: str, files: Sequence[Path], proposals: Sequence[Proposal]) -> str:
+    """The mapping file as text: what scored enough as rules, the rest as columns to look at."""
+    accepted = [one for one in proposals if one.score >= _LEAST and one.target]
+    patient = next((one for one in accepted if one.target == "patient"), None)
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for relation in dict.fromkeys(one.relation for one in accepted):
+        mine = {one.target: one for one in sorted(accepted, key=lambda p: p.score) if one.relation == relation}
+        for table, rule in _rules(relation, mine):
+            tables.setdefault(table, []).append(rule)
+    tables.setdefault("patient", [{"from": files[0].stem, "columns": {"species": {"value": "human"}}}])
+    index = [{"relation": one.relation, "column": one.column} for one in accepted if one.target == "index"]
+    unused = {
+        file.stem: {
+            one.column: f"REVIEW: {one.why}" for one in proposals if one.relation == file.stem and one not in accepted
+        }
+        for file in files
+    }
+    document: dict[str, Any] = {
+        "mapping": "oncofed/1",
+        "name": name,
+        "version": "draft",
+        "title": "Draft, to be reviewed column by column",
+        "patient": patient.column if patient else "REVIEW",
+        "source": {
+            "format": "csv",
+            "dates": list(_FORMATS),
+            "relations": {one.stem: {"file": one.name, "ignored": unused[one.stem]} for one in files},
+        },
+        "index": index,
+        "tables": tables,
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+_NUMERIC: dict[str, tuple[str, dict[str, int]]] = {
+    "age_at_diagnosis": ("age_at_diagnosis", {"minimum": 0, "maximum": 120, "cap": 90}),
+    "year_of_diagnosis": ("diagnosis_year", {"minimum": 1900}),
+}
+
+
+def _rules(relation: str, found: dict[str, Proposal]) -> list[tuple[str, dict[str, Any]]]:
+    """Rules for one relation from what its columns were taken for."""
+    person: dict[str, Any] = {"species": {"value": "human"}}
+    condition: dict[str, Any] = {}
+    rules: list[tuple[str, dict[str, Any]]] = []
+    for target, one in found.items():
+        if target in CRITERIA:
+            rules.extend(_placed(relation, target, one.column, person, condition))
+    if "birth" in found:
+        person["birth_year"] = {"column": found["birth"].column, "as": "year"}
+    if "contact" in found:
+        person["last_contact_offset_days"] = {"column": found["contact"].column, "as": "offset"}
+    if "index" in found:
+        condition.setdefault("diagnosis_year", {"column": found["index"].column, "as": "year"})
+    first: list[tuple[str, dict[str, Any]]] = [("patient", {"from": relation, "columns": person})]
+    if "oncotree_code" not in condition:
+        return [*first, *(one for one in rules if one[0] != "cancer_stage")]
+    return [*first, ("cancer_condition", {"from": relation, "columns": condition}), *rules]
+
+
+def _placed(
+    relation: str, target: str, column: str, person: dict[str, Any], condition: dict[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Put one criterion where it belongs: into the person, the condition, or a rule of its own."""
+    extraction = extractions()[target]
+    if CRITERIA[target].level == Level.PATIENT:
+        person[extraction.cell] = column
+    elif extraction.table == "cancer_condition":
+        name, limits = _NUMERIC.get(target, (extraction.cell, {}))
+        condition[name] = {"column": column, **limits} if limits else column
+    elif extraction.table == "cancer_stage":
+        timing = {"timing": {"value": "c"}} if target == "stage" else {}
+        return [("cancer_stage", {"from": relation, "criterion": target, "columns": {**timing, "value": column}})]
+    elif target in OBSERVATION_CODES:
+        place = "value_number" if CRITERIA[target].bands else "value_code"
+        return [("observation", {"from": relation, "criterion": target, "columns": {place: column}})]
+    return []
