@@ -30,6 +30,10 @@ from oncofed.prepare.run import Run, RunFile, State
 
 CHANGED = "prepare-file-changed"
 LOST = "prepare-worker-lost"
+_BY_VERIFICATION = (
+    "prepare-residual", "prepare-reference-broken", "prepare-pixels-changed", "prepare-output-unreadable",
+)  # fmt: skip
+"""Codes of the verification: what they say is of the last policy."""
 _DISK_FULL = "disk-full"
 _FILES, _BYTES = 40, 64 << 20
 """A batch is of one series, and no larger than this (one file may be)."""
@@ -121,7 +125,8 @@ def _begin(run: Run, recipe: Recipe) -> None:
     with run.transaction():
         run.connection.execute(
             """UPDATE files SET state = 'indexed', code = '' WHERE state IN ('deidentified', 'verified')
-               OR (state = 'quarantined' AND code LIKE 'pixels-%')"""
+               OR (state = 'quarantined' AND (code LIKE 'pixels-%' OR code IN (?, ?, ?, ?)))""",
+            _BY_VERIFICATION,
         )
     consistency.withdraw(run)
     run.put(recipe=decisive, policy=tools.policy.digest, profile=tools.policy.profile.name)
