@@ -2,7 +2,7 @@
 
 The hash: the image is averaged to 32 × 32, its contrast stretched between the 1st and 99th percentile, transformed by
 a type II cosine transform; each of the 16 × 16 lowest frequencies is compared with their median. It hardly changes with
-size, brightness, contrast, lossy compression or a masked corner (Zauner 2010 compares such hashes).
+size, brightness, contrast, noise or lossy compression (Zauner 2010 compares such hashes); cropping and masks change it.
 """
 
 from collections import defaultdict

@@ -22,7 +22,6 @@ MAX_FRAMES = 512
 """Frames decoded in one file; of more, as many are taken evenly."""
 CLIPPED_SHARE = 0.01
 MISSING, UNDECODABLE, NO_DECODER = "pixels-missing", "pixels-undecodable", "pixels-no-decoder"
-_PIXEL_KEYWORDS = frozenset({"PixelData", "FloatPixelData", "DoubleFloatPixelData"})
 _GREY = frozenset({"CT", "MR", "PT", "NM", "MG", "DX", "CR"})
 _NOT_COMPARABLE = frozenset({"SEG", "SM", "RTDOSE"})
 """Masks, tiles and doses look alike in many patients."""
@@ -92,7 +91,7 @@ def read_pixels(path: Path, dataset: Dataset) -> tuple[Pixels | None, str]:
     except NotImplementedError:
         return None, NO_DECODER
     except AttributeError as error:
-        return None, MISSING if any(word in str(error) for word in _PIXEL_KEYWORDS) else UNDECODABLE
+        return None, MISSING if "no pixel data to decode" in str(error) else UNDECODABLE
     except (*BROKEN, RuntimeError):
         return None, UNDECODABLE
 
