@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oncofed.cli import prepare_fetch
+from oncofed.cli import prepare_fetch, prepare_map
 from oncofed.cli import prepare_show as show
 from oncofed.cli.node_load import Class, DatasetId, Directory, record_of, settings_of, told
 from oncofed.cli.prepare_key import key_of
@@ -22,6 +22,7 @@ optouts_app = typer.Typer(no_args_is_help=True, help="Patients who have said no:
 app.add_typer(optouts_app, name="optouts")
 app.add_typer(prepare_fetch.app, name="fetch")
 app.command()(prepare_fetch.receive)
+app.command("map")(prepare_map.map_command)
 
 RunDirectory = Annotated[
     Path, typer.Option("--run", help="The run's directory: private, all that is known and made lies there.")

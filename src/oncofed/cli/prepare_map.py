@@ -12,31 +12,25 @@ from oncofed.contracts.errors import BadInput
 if TYPE_CHECKING:
     from oncofed.prepare.mapping import MappingReport
 
-app = typer.Typer(
-    invoke_without_command=True, no_args_is_help=True, help="Bring clinical data into the common data model."
-)
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.callback()
 def map_command(
     source: Annotated[
-        Path | None, typer.Argument(help="File or folder: CSV, Excel, Parquet, SQL, FHIR, e-forms.")
+        Path | None, typer.Argument(help="File or folder: CSV, REDCap, Excel, Parquet, SQLite, DuckDB, FHIR, e-forms.")
     ] = None,
     mapping: Annotated[str, typer.Option("--mapping", "-m", help="A mapping file, or the name of a preset.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the tables and the report.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the report only.")] = False,
+    run: Annotated[Path | None, typer.Option(help="Map into this preparation run instead of a folder.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the report only, into --output.")] = False,
     disputed: Annotated[
         str, typer.Option(help="Values whose code book contradicts itself: published, labels or leave-out.")
     ] = "",
-    suggest: Annotated[
-        bool, typer.Option("--suggest", help="Propose a mapping for the source, to be reviewed.")
-    ] = False,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Propose a mapping for SOURCE, to be reviewed.")] = False,
     list_presets: Annotated[bool, typer.Option("--list", help="List the mappings that come with oncofed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Map SOURCE by a mapping into Parquet tables. The report tells every value and row that did not pass."""
+    """Map clinical data (SOURCE) into the common data model. Every value and row that did not pass is reported."""
     if list_presets:
         _list(as_json)
         return
@@ -45,15 +39,27 @@ def map_command(
     if suggest:
         _suggest(source, output, as_json)
         return
-    if not mapping or output is None:
-        raise BadInput("mapping-unknown", "name a mapping with --mapping and a folder with --output")
-    from oncofed.prepare.mapping import MappingOptions, map_data
-
+    if not mapping or (output is None) == (run is None):
+        raise BadInput("mapping-unknown", "name a mapping with --mapping, and either --output or --run")
     if disputed not in ("", "published", "labels", "leave-out"):
         raise typer.BadParameter("choose published, labels or leave-out", param_hint="--disputed")
+    if run is not None:
+        _tell(_into_run(run, mapping, source), run, as_json)
+        return
+    from oncofed.prepare.mapping import MappingOptions, map_data
+
+    folder = output or Path()
     options = MappingOptions(disputed=disputed)
-    report = map_data(mapping, source, output, dry_run=dry_run, progress=_progress, options=options)
-    _tell(report, output, as_json)
+    report = map_data(mapping, source, folder, dry_run=dry_run, progress=_progress, options=options)
+    _tell(report, folder, as_json)
+
+
+def _into_run(directory: Path, mapping: str, source: Path) -> "MappingReport":
+    from oncofed.prepare.run import Run
+    from oncofed.prepare.stages import map_clinical
+
+    with Run.open(directory) as opened:
+        return map_clinical(opened, mapping, source)
 
 
 def _progress(words: str) -> None:
