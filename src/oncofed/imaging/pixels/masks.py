@@ -209,13 +209,13 @@ def _blank_compressed(dataset: Dataset, inside: Inside, spool: Path | None) -> N
         if properties is not None:
             break
         sink.close()
+    if properties is None:
+        raise Undecodable("no frame")
     if before in LOSSY:
         dataset.LossyImageCompression = "01"
     for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
         if keyword in dataset:
             del dataset[keyword]
-    if properties is None:
-        raise Undecodable("no frame")
     _describe(dataset, target, properties)
     _set_pixels(dataset, sink, "OB" if target.is_encapsulated or number(dataset, "BitsAllocated") == 8 else "OW")
     dataset["PixelData"].is_undefined_length = target.is_encapsulated
@@ -227,8 +227,10 @@ def _size(dataset: Dataset) -> int:
 
 
 def _blank_frames(dataset: Dataset, inside: Inside) -> Iterator[tuple[Frame, dict[str, Any]]]:
-    for place, (frame, properties) in enumerate(stored(dataset)):
-        chosen = inside(place)
+    count = 0
+    for frame, properties in stored(dataset):
+        chosen = inside(count)
+        count += 1
         if frame.shape[:2] != chosen.shape:
             raise Undecodable("frame of another size")
         colours = str(properties["photometric_interpretation"])
@@ -237,6 +239,8 @@ def _blank_frames(dataset: Dataset, inside: Inside) -> Iterator[tuple[Frame, dic
         blanked = frame.copy()
         blanked[chosen] = _black(dataset, colours)(blanked)
         yield blanked, properties | {"photometric_interpretation": colours}
+    if count != layout(dataset).frames:
+        raise Undecodable("not as many frames as the header says")
 
 
 def _write_frames(
@@ -284,7 +288,7 @@ def _alone(encoded: bytes, form: dict[str, Any], target: uid.UID) -> Dataset:
     one.file_meta.TransferSyntaxUID = target
     _describe(one, target, form)
     one.Rows, one.Columns, one.NumberOfFrames = form["rows"], form["columns"], 1
-    one.BitsAllocated, one.BitsStored = form["bits_allocated"], form["bits_stored"]
+    one.BitsStored = form["bits_stored"]
     one.SamplesPerPixel, one.PixelRepresentation = form["samples_per_pixel"], form["pixel_representation"]
     one.PixelData = encapsulate([encoded])
     return one
@@ -294,5 +298,8 @@ def _describe(dataset: Dataset, target: uid.UID, properties: dict[str, Any]) -> 
     """What the header must say of the frames as they are now."""
     dataset.file_meta.TransferSyntaxUID = target
     dataset.PhotometricInterpretation = str(properties["photometric_interpretation"])
+    if dataset.get("BitsAllocated") != properties["bits_allocated"]:  # a stream of fewer bits than the header says
+        dataset.BitsAllocated, dataset.BitsStored = properties["bits_allocated"], properties["bits_stored"]
+        dataset.HighBit = dataset.BitsStored - 1
     if properties["samples_per_pixel"] > 1:
         dataset.PlanarConfiguration = int(target == uid.RLELossless)

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from oncofed.imaging.phantom import pictures
+from oncofed.imaging.pixels import detection
 from oncofed.imaging.pixels.detection import largest_part, lines_of_text
 from oncofed.imaging.pixels.frames import projection
 from oncofed.imaging.pixels.rectangles import pixels_in
@@ -89,8 +90,6 @@ def test_the_largest_part_is_that_of_a_flood(above: NDArray[np.bool_]) -> None:
 
 
 def test_too_many_specks_are_no_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    from oncofed.imaging.pixels import detection
-
     picture = np.zeros((60, 200), dtype=np.uint8)
     pictures.write(picture, "MOREAU", (20, 20), size=14)
     assert lines_of_text(picture)

@@ -225,7 +225,9 @@ def test_compressed_frames_of_another_size_than_the_header_says() -> None:
 
 def test_an_encoder_that_loses_something_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = real("MR_small_jp2klossless.dcm")
-    monkeypatch.setitem(masks.LOSSLESS, uid.JPEG2000Lossless, uid.JPEG2000)  # a syntax for which nothing lossless is set
+    monkeypatch.setitem(
+        masks.LOSSLESS, uid.JPEG2000Lossless, uid.JPEG2000
+    )  # a syntax for which nothing lossless is set
     before = frames_of(dataset)
     blank(dataset, [Rectangle(0, 0, 8, 8)])
     assert syntax(dataset) == uid.ExplicitVRLittleEndian
@@ -300,3 +302,18 @@ def test_the_layout_of_real_files() -> None:
     found = layout(real("SC_ybr_full_422_uncompressed.dcm"))
     assert found.halved
     assert found.frame_bytes == 100 * 100 * 2
+
+
+def test_a_palette_that_cannot_be_read_gives_its_first_entry() -> None:
+    dataset = made((1, 4, 4), photometric="PALETTE COLOR")
+    blank(dataset, [Rectangle(0, 0, 2, 2)])
+    assert (np.frombuffer(dataset.PixelData, np.uint8).reshape(4, 4)[:2, :2] == 0).all()
+
+
+def test_frames_that_are_missing_are_not_made_up() -> None:
+    dataset = real("SC_rgb_rle_2frame.dcm")
+    dataset.NumberOfFrames = 3
+    before = dataset.PixelData
+    with pytest.raises(Undecodable):
+        blank(dataset, [Rectangle(0, 0, 2, 2)])
+    assert dataset.PixelData == before

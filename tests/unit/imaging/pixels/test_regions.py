@@ -6,6 +6,8 @@ import pydicom
 import pytest
 from pydicom import Dataset
 from pydicom.data import get_testdata_file
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from oncofed.imaging.pixels.rectangles import Rectangle, outside
 from oncofed.imaging.pixels.regions import kept_regions
@@ -59,3 +61,9 @@ def test_regions_of_real_images_leave_the_banner_outside(shared: Path) -> None:
         rest = outside(kept, dataset.Columns, dataset.Rows)
         assert any(one.covers(Rectangle(0, 0, dataset.Columns // 2, 50)) == 1.0 for one in rest)
         assert sum(one.area for one in rest) < 0.4 * dataset.Columns * dataset.Rows
+
+
+def test_a_sequence_that_cannot_be_read_is_none() -> None:
+    made = page()
+    made[0x00186011] = RawDataElement(Tag(0x00186011), "SQ", 6, b"\x08\x00\x05\x00\xff\xff", 0, False, True)
+    assert kept_regions(made) == ()

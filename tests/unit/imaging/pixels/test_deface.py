@@ -1,0 +1,160 @@
+"""Faces: features go and the brain stays, in CT and MR of any size and form; what cannot be placed is said."""
+
+import copy
+
+import numpy as np
+import pytest
+from pydicom import Dataset, uid
+from pydicom.dataset import FileDataset
+
+from oncofed.imaging.phantom import Person
+from oncofed.imaging.phantom.anatomy import Grid
+from oncofed.imaging.phantom.head import Head, head, head_series
+from oncofed.imaging.phantom.headers import item
+from oncofed.imaging.phantom.images import Whose
+from oncofed.imaging.pixels.deface import NoFace, find_face, shows_a_head, take_out_face
+from oncofed.imaging.pixels.frames import Undecodable
+
+WHOSE = Whose(Person(), 3)
+
+
+def parts(made: Head, changed: np.ndarray) -> tuple[float, float]:
+    """The part of the features and of the brain that changed."""
+    return tuple(float((changed & mask).sum() / mask.sum()) for mask in (made.features, made.brain))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+@pytest.mark.parametrize("scale", [0.8, 0.95, 1.05])
+def test_the_features_go_and_the_brain_stays(modality: str, scale: float) -> None:
+    made = head(scale=scale)
+    series = head_series(WHOSE, made, modality)
+    before = np.stack([one.pixel_array.copy() for one in series])
+    face = find_face(iter(series))
+    touched = [take_out_face(one, face) for one in series]
+    after = np.stack([one.pixel_array for one in series])
+    x, y, z = made.grid.coordinates()
+    features, brain = parts(made, face.holds(y + 0 * x, z + 0 * x))
+    assert features > 0.97
+    assert brain < 0.01
+    assert (before != after).any(axis=(1, 2)).sum() <= sum(touched) < len(series)
+    for one, old, changed in zip(series, before, touched, strict=True):
+        assert one.RecognizableVisualFeatures == "NO"
+        assert changed or np.array_equal(one.pixel_array, old)
+        assert one.pixel_array.min() == old.min()
+
+
+def sagittal(series: list[FileDataset], grid: Grid) -> list[FileDataset]:
+    """The same volume cut from right to left."""
+    volume = np.stack([one.pixel_array for one in series])
+    made = []
+    x0, y0, z0 = grid.origin
+    for place in range(grid.columns):
+        one = copy.deepcopy(series[0])
+        one.Rows, one.Columns = grid.slices, grid.rows
+        one.ImagePositionPatient = [x0 + place * grid.pixel, y0, z0 + (grid.slices - 1) * grid.distance]
+        one.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
+        one.PixelSpacing = [grid.distance, grid.pixel]
+        one.PixelData = np.ascontiguousarray(volume[::-1, :, place]).tobytes()
+        made.append(one)
+    return made
+
+
+def test_a_volume_cut_the_other_way_has_the_same_face() -> None:
+    made = head()
+    series = head_series(WHOSE, made)
+    axial, across = find_face(series), find_face(sagittal(series, made.grid))
+    assert across.back == pytest.approx(axial.back, abs=6)
+    assert across.chin == pytest.approx(axial.chin, abs=8)
+    x, y, z = made.grid.coordinates()
+    features, brain = parts(made, across.holds(y + 0 * x, z + 0 * x))
+    assert features > 0.97
+    assert brain < 0.01
+
+
+def enhanced(series: list[FileDataset]) -> FileDataset:
+    """The same volume as one multi-frame object with functional groups."""
+    one = copy.deepcopy(series[0])
+    one.NumberOfFrames = len(series)
+    one.SharedFunctionalGroupsSequence = [
+        item(
+            PlaneOrientationSequence=[item(ImageOrientationPatient=one.ImageOrientationPatient)],
+            PixelMeasuresSequence=[item(PixelSpacing=one.PixelSpacing)],
+        )
+    ]
+    one.PerFrameFunctionalGroupsSequence = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=each.ImagePositionPatient)]) for each in series
+    ]
+    one.PixelData = b"".join(each.PixelData for each in series)
+    del one.ImagePositionPatient, one.ImageOrientationPatient, one.PixelSpacing
+    return one
+
+
+def test_one_object_of_many_frames() -> None:
+    series = head_series(WHOSE, head())
+    one = enhanced(series)
+    face = find_face([one])
+    assert face == find_face(series)
+    assert take_out_face(one, face)
+    for each in series:
+        take_out_face(each, face)
+    assert np.array_equal(one.pixel_array, np.stack([each.pixel_array for each in series]))
+    del one.PerFrameFunctionalGroupsSequence[-1]
+    with pytest.raises(Undecodable):
+        take_out_face(one, face)
+
+
+def test_a_head_cut_below_the_vertex_goes_to_a_person() -> None:
+    series = head_series(WHOSE, head())
+    with pytest.raises(NoFace):
+        find_face(series[:40])
+    with pytest.raises(NoFace):
+        find_face(series[:1])
+    with pytest.raises(NoFace):
+        find_face(series[-10:])
+
+
+def test_air_has_no_face() -> None:
+    series = head_series(WHOSE, head())
+    for one in series:
+        one.PixelData = bytes(len(one.PixelData))
+    with pytest.raises(NoFace):
+        find_face(series)
+
+
+def test_a_volume_without_geometry_cannot_be_looked_at() -> None:
+    series = head_series(WHOSE, head())
+    del series[5].ImagePositionPatient
+    with pytest.raises(Undecodable):
+        find_face(series)
+    series = head_series(WHOSE, head())
+    series[0].PixelSpacing = [0, 0]
+    with pytest.raises(Undecodable):
+        find_face(series)
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "said", "expected"),
+    [
+        ("CT", "BodyPartExamined", "HEAD", True),
+        ("MR", "SeriesDescription", "t1_mprage_brain", True),
+        ("CT", "StudyDescription", "PET/CT whole_body", True),
+        ("MR", "ProtocolName", "Schädel nativ", True),
+        ("CT", "BodyPartExamined", "LIVER", False),
+        ("US", "BodyPartExamined", "HEAD", False),
+    ],
+)
+def test_what_calls_itself_a_head(modality: str, keyword: str, said: str, expected: bool) -> None:
+    dataset = Dataset()
+    dataset.Modality = modality
+    setattr(dataset, keyword, said)
+    assert shows_a_head(dataset) is expected
+
+
+def test_a_part_of_the_volume_without_face_is_left_byte_for_byte() -> None:
+    series = head_series(WHOSE, head())
+    face = find_face(series)
+    top = series[-1]
+    before = top.PixelData
+    assert not take_out_face(top, face)
+    assert top.PixelData is before
+    assert top.file_meta.TransferSyntaxUID == uid.ExplicitVRLittleEndian
