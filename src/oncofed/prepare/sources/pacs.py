@@ -4,6 +4,7 @@ The PACS must know our title, address and port as a destination. A study that ca
 """
 
 import logging
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from oncofed.contracts.errors import BadInput, Unreachable
 
 _FIND, _MOVE = StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelMove
 _PENDING = (0xFF00, 0xFF01)
+_PATIENCE_S = 20.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -118,15 +120,17 @@ class _Associated:
         self._association: Association | None = None
 
     def __enter__(self) -> Association:
+        where = f"{self._peer.title} at {self._peer.host}:{self._peer.port}"
+        try:  # first by hand: pynetdicom leaves the socket of a refused connection open
+            socket.create_connection((self._peer.host, self._peer.port), timeout=_PATIENCE_S).close()
+        except OSError as error:
+            raise Unreachable("prepare-peer-silent", where) from error
         entity = AE(ae_title=self._peer.own_title)
         entity.add_requested_context(self._context)
-        entity.connection_timeout = 20
+        entity.connection_timeout = _PATIENCE_S
         association = entity.associate(self._peer.host, self._peer.port, ae_title=self._peer.title)
         if not association.is_established:
-            own = association.dul.socket
-            if own is not None and own.socket is not None:
-                own.socket.close()  # pynetdicom closes only what was connected
-            raise Unreachable("prepare-peer-silent", f"{self._peer.title} at {self._peer.host}:{self._peer.port}")
+            raise Unreachable("prepare-peer-silent", where)
         self._association = association
         return association
 
