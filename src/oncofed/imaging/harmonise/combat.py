@@ -13,7 +13,7 @@ import numpy as np
 from oncofed.contracts.errors import BadInput
 
 Matrix = np.ndarray[Any, Any]
-_CONVERGED, _MOST_STEPS = 1e-6, 1_000
+_CONVERGED, _MOST_STEPS, _NOTHING = 1e-6, 1_000, 1e-12
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def learn_combat(features: Matrix, sites: Sequence[str], covariates: Matrix | No
     intercept = counts / len(values) @ coefficients[: len(names)]
     effects = coefficients[len(names) :]
     deviation = np.sqrt(np.mean((values - design @ coefficients) ** 2, axis=0))
-    if (deviation <= 0).any():
+    if (deviation <= _NOTHING * (1 + np.abs(values).max(axis=0))).any():
         raise BadInput("combat-invalid", "a feature does not vary")
     standard = (values - intercept - extra @ effects) / deviation
     estimates = [_empirical_bayes(standard[membership[:, place] == 1]) for place in range(len(names))]
