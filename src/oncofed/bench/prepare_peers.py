@@ -27,22 +27,22 @@ def peers() -> dict[str, Peer]:
 
 
 def _dicom_anonymizer(source: Path, target: Path) -> None:
-    package = importlib.import_module("dicomanonymizer.simpledicomanonymizer")
-    rules = package.initialize_actions_2024b
     with _quiet():
+        package = importlib.import_module("dicomanonymizer.simpledicomanonymizer")
+        rules = package.initialize_actions_2024b
         package.anonymize_dicom_file(str(source), str(target), base_rules_gen=rules)
 
 
 def _deid(source: Path, target: Path) -> None:
-    config, dicom = importlib.import_module("deid.config"), importlib.import_module("deid.dicom")
     with _quiet(), tempfile.TemporaryDirectory() as folder:
+        config, dicom = importlib.import_module("deid.config"), importlib.import_module("deid.dicom")
         dicom.replace_identifiers([str(source)], deid=config.DeidRecipe(), save=True, output_folder=folder)
         next(Path(folder).rglob("*.dcm")).replace(target)
 
 
 def _dicognito(source: Path, target: Path) -> None:
-    package, pydicom = importlib.import_module("dicognito.anonymizer"), importlib.import_module("pydicom")
     with _quiet():
+        package, pydicom = importlib.import_module("dicognito.anonymizer"), importlib.import_module("pydicom")
         dataset = pydicom.dcmread(source)
         package.Anonymizer(seed="oncofed").anonymize(dataset)
         dataset.save_as(target)

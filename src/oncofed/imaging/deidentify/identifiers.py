@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from oncofed.imaging.deidentify.tables import vocabulary
+from oncofed.imaging.spelling import spellings
 
 _SEPARATORS = re.compile(r"[\s^=,.;:_/\\|()\[\]<>\"'+-]+")
 _LONG = 4
@@ -59,7 +60,7 @@ class Identifiers:
         inside, words = set[str](), set[str]()
         for name in names:
             person = _is_person(name)
-            for part in _SEPARATORS.split(name):
+            for part in (form for piece in _SEPARATORS.split(name) for form in spellings(piece)):
                 trade = vocabulary().get(part.casefold()) in _TRADE
                 if not _is_part(part) or (trade and not person):
                     continue

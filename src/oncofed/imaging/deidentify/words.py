@@ -63,6 +63,7 @@ def _line(line: str, removed: list[str]) -> str:
         if not (piece[0].isalnum()):
             if GONE in piece:
                 piece = piece.partition(GONE)[0].rstrip() + " "
+                named = False
             gap = gap if gap.strip() and not piece.strip() else piece
             continue
         house = word_gone and _HOUSE.fullmatch(piece)
@@ -70,15 +71,20 @@ def _line(line: str, removed: list[str]) -> str:
         street = piece.casefold() in _STREETS
         if named or house or street or not is_known(piece):
             removed.append(piece)
-            named, word_gone = False, street or (len(piece) >= _STREET and piece.isalpha())
+            named, word_gone = _leads(piece), street or (len(piece) >= _STREET and piece.isalpha())
             if word_gone:
                 _take_back(kept, removed, street=street)
             gap = " "
             continue
-        kept += [gap, piece] if kept else [piece]
-        named = piece.casefold() in _LEADS_TO_A_NAME
+        kept += [" " if gap.isspace() else gap, piece] if kept else [piece]
+        named = _leads(piece)
         gap = ""
     return "".join(kept)
+
+
+def _leads(word: str) -> bool:
+    """Whether a name follows; MR in capitals is the modality."""
+    return word != "MR" and word.casefold() in _LEADS_TO_A_NAME
 
 
 def _take_back(kept: list[str], removed: list[str], *, street: bool) -> None:
@@ -98,4 +104,22 @@ def is_known(token: str) -> bool:
     if token.casefold() in words or _NUMBER.fullmatch(token) or _MEASURE.fullmatch(token):
         return True
     parts = _PARTS.findall(token)
-    return len(parts) > 1 and all(_NUMBER.fullmatch(part) or part.casefold() in words for part in parts)
+    return len(parts) > 1 and _are_known(parts)
+
+
+def _are_known(parts: list[str]) -> bool:
+    """Whether parts of a token are known one by one, or a letter with its number (``T`` ``2``, ``3`` ``D``)."""
+    place = 0
+    while place < len(parts):
+        two = "".join(parts[place : place + 2])
+        if (
+            len(parts[place]) == 1
+            and place + 1 < len(parts)
+            and (_MEASURE.fullmatch(two) or two.casefold() in vocabulary())
+        ):
+            place += 2
+        elif _NUMBER.fullmatch(parts[place]) or parts[place].casefold() in vocabulary():
+            place += 1
+        else:
+            return False
+    return True

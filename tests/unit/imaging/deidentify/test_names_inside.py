@@ -42,3 +42,13 @@ def test_a_series_numbered_by_the_patient_id_loses_its_number(number: str, left:
     dataset.SeriesNumber = number
     DEIDENTIFIER.apply(dataset)
     assert dataset.SeriesNumber == left
+
+
+@pytest.mark.parametrize("spelled", ["Müller", "MUELLER", "Muller", "muller"])
+def test_other_spellings_of_a_name_go_too(spelled: str) -> None:
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.PatientName = "1.2.840.10008.5.1.4.1.1.2", "Müller^Jörg"
+    dataset.FilterType = spelled
+    dataset.ManufacturerModelName = f"{spelled} 3000"
+    DEIDENTIFIER.apply(dataset)
+    assert spelled.casefold() not in str(dataset).casefold()
