@@ -4,7 +4,6 @@ All of it stays in the node's memory during the verification and is never writte
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,6 +13,7 @@ from pydicom.uid import UID
 
 from oncofed.imaging.dates import dates_in
 from oncofed.imaging.elements import Element, walk
+from oncofed.imaging.spelling import spellings, without_diacritics
 
 
 class What(StrEnum):
@@ -92,8 +92,7 @@ _SHORTEST_NAME, _SHORTEST_IDENTIFIER = 3, 4
 
 def bare(text: str) -> str:
     """Lower case, without diacritics and compatibility forms."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(one for one in decomposed if not unicodedata.combining(one)).casefold()
+    return without_diacritics(text).casefold()
 
 
 def plain(text: str) -> str:
@@ -186,7 +185,8 @@ class _Texts:
     def add(self, value: str, what: What) -> None:
         if what is What.NAME:
             for group in value.split("="):
-                self._name(group.replace("^", " "))
+                for spelled in spellings(group.replace("^", " ")):
+                    self._name(spelled)
             return
         phrase = plain(value)
         if len(phrase.replace(" ", "")) >= _SHORTEST_IDENTIFIER and phrase not in PLACEHOLDERS:
