@@ -1,6 +1,7 @@
 """`oncofed prepare map`: clinical data from any source to the common data model, by one small declarative file."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,11 +86,15 @@ def _suggest(source: Path, output: Path | None, as_json: bool) -> None:
     found = suggest(source)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-        (output / "mapping.yaml").write_text(found.draft, encoding="utf-8")
-        log = [vars(one) for one in found.proposals]
-        (output / "mapping-review.json").write_text(json.dumps(log, ensure_ascii=False, indent=1), encoding="utf-8")
+        log = json.dumps([vars(one) for one in found.proposals], ensure_ascii=False, indent=1)
+        for name, text in (("mapping.yaml", found.draft), ("mapping-review.json", log)):
+            with open(
+                os.open(output / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+            ) as file:
+                file.write(text)
     if as_json:
-        typer.echo(json.dumps([vars(one) for one in found.proposals], ensure_ascii=False, indent=1))
+        shown = [{name: value for name, value in vars(one).items() if name != "codes"} for one in found.proposals]
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=1))
         return
     for one in sorted(found.proposals, key=lambda p: -p.score):
         typer.echo(f"{one.score:4.2f}  {one.relation}.{one.column:30} {one.target or '–':20} {one.why}")

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import yaml
 
 from oncofed.contracts.criteria import CRITERIA, Level
 from oncofed.contracts.errors import BadInput
-from oncofed.contracts.vocabulary import folded, knows, normalise
+from oncofed.contracts.vocabulary import folded, knows, nearest, normalise, terms, words
+from oncofed.prepare.mapping.codes import CodeMap, fits
 from oncofed.prepare.mapping.expressions import date_sql, quoted
+from oncofed.prepare.mapping.loading import load_mapping
 from oncofed.prepare.mapping.readers.opening import MISSING
 from oncofed.prepare.mapping.readers.tables import read_tables
 from oncofed.prepare.mapping.spec import Relation, SourceSpec
@@ -27,9 +30,17 @@ from oncofed.warehouse.extraction import OBSERVATION_CODES, extractions
 from oncofed.warehouse.sources.columns import column_values
 
 _MOST_VALUES = 2000
+_MOST_CODES = 50
+_ALIKE = 0.8
+"""Names less alike than this do not count as a name."""
 _IDENTIFIER = re.compile(r"(^|_| )(patient|subject|record|person|case)?(_| )?(id|identifier|key|mrn|nhc|number)$")
 _IDENTIFYING = re.compile(r"name|surname|address|phone|email|postcode|zip|street|mrn|ssn|comment|notes?$|text|remark")
-_DATES = {"diagnosis": "index", "birth": "birth", "dob": "birth", "death": "death", "last": "contact"}
+_DATES = {
+    "diagnos": "index", "index": "index", "baseline": "index",
+    "birth": "birth", "born": "birth", "dob": "birth",
+    "death": "contact", "died": "contact", "last": "contact", "seen": "contact", "follow": "contact",
+}  # fmt: skip
+"""What a date is, by a part of its column's name."""
 _FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d")
 
 
@@ -42,8 +53,8 @@ class Proposal:
     target: str
     score: float
     why: str
-    unknown: int = 0
-    """Distinct values of the column that the vocabulary does not know."""
+    codes: tuple[tuple[str, str, float], ...] = ()
+    """Where the vocabulary does not know all values: (value, code proposed or "", score). For the data manager only."""
 
 
 @dataclass(frozen=True)
@@ -113,22 +124,58 @@ def _readings(
     found = [Proposal(relation, column, "", 0.05, "nothing fits")]
     if _IDENTIFYING.search(name):
         return [Proposal(relation, column, "", 1, "may identify a person, or is free text")]
-    if _IDENTIFIER.search(column.casefold()) or (unique and name in ("id", "patient", "subject")):
+    if _IDENTIFIER.search(column.casefold()) or (unique and name in ("id", "pid", "patient", "subject")):
         found.append(Proposal(relation, column, "patient", 0.9 if "patient" in name else 0.7, "named as an identifier"))
     if not values:
         return found
     if (date := _date(connection, relation, column, values)) is not None:
         found.append(date)
+    found += _coded_diagnosis(relation, column, values)
     numbers = [number for value in values if (number := _number(value)) is not None]
-    numeric = len(numbers) == len(values)
     for criterion in CRITERIA:
         score = _name_score(name, criterion)
-        reading = _as_number(criterion, numbers) if CRITERIA[criterion].bands else _as_codes(criterion, values, numeric)
-        if reading is not None:
-            fitting, unknown, why = reading
-            total = round(0.6 * score + 0.4 * fitting, 2) if score >= 0.6 else round(0.3 * fitting * score, 2)
-            found.append(Proposal(relation, column, criterion, total, why, unknown))
+        if CRITERIA[criterion].bands is not None:
+            fitting, why = _as_number(criterion, numbers)
+            fitting *= len(numbers) / len(values)
+            codes: tuple[tuple[str, str, float], ...] = ()
+        else:
+            fitting, why = _as_codes(criterion, values)
+            codes = _codes(criterion, values) if score >= _ALIKE else ()
+        total = round(0.6 * score + 0.4 * fitting, 2) if score >= _ALIKE else round(0.4 * fitting * score, 2)
+        found.append(Proposal(relation, column, criterion, total, why, codes))
     return found
+
+
+def _coded_diagnosis(relation: str, column: str, values: Sequence[str]) -> list[Proposal]:
+    """Codes of ICD-10 or of ICD-O-3 morphology, read as diagnoses where the map of diagnoses knows them."""
+    for system, shape in (("ICD10", "ICD10"), ("ICDO3", "ICDO3-MORPHOLOGY")):
+        if sum(fits(shape, value) for value in values) >= 0.9 * len(values):
+            cancers = _cancers()
+            codes = tuple(
+                (value, target or "", 0.9 if target else 0.0)
+                for value in values[:_MOST_CODES]
+                for target in (cancers.target(f"{system}:{value}"),)
+            )
+            return [Proposal(relation, column, "diagnosis", 0.8, f"codes of {system}", codes)]
+    return []
+
+
+@cache
+def _cancers() -> CodeMap:
+    return load_mapping("fhir-mcode").code_maps["cancer"]
+
+
+def _codes(criterion: str, values: Sequence[str]) -> tuple[tuple[str, str, float], ...]:
+    """Each value with the code whose spelling is nearest and its likeness; nothing where the vocabulary knows them all."""
+    vocabulary = str(CRITERIA[criterion].values)
+    if all(knows(vocabulary, value) for value in values):
+        return ()
+    found = []
+    for value in values[:_MOST_CODES]:
+        near = value if knows(vocabulary, value) else nearest(words(criterion), value)
+        likeness = difflib.SequenceMatcher(None, folded(value), folded(near)).ratio() if near else 0.0
+        found.append((value, (normalise(vocabulary, near) or "") if near else "", round(likeness, 2)))
+    return tuple(found)
 
 
 def _number(value: str) -> float | None:
@@ -141,43 +188,50 @@ def _number(value: str) -> float | None:
 def _name_score(name: str, criterion: str) -> float:
     """How much a column's name is like a criterion's: 1 for the same words."""
     definition = CRITERIA[criterion]
-    words = {folded(one) for one in (definition.name, definition.label, *definition.synonyms)}
-    if name in words:
+    spelt = {folded(one) for one in (definition.name, definition.label, *definition.synonyms)}
+    if name in spelt:
         return 1.0
-    inside = [word for word in words if len(word) > 2 and (f" {word} " in f" {name} ")]
-    alike = max(difflib.SequenceMatcher(None, name, word).ratio() for word in words)
-    return max([0.85] if inside else [0.0], default=0.0) if inside else round(alike, 2)
+    if any(len(word) > 2 and f" {word} " in f" {name} " for word in spelt):
+        return 0.85
+    long = [word for word in spelt if min(len(word), len(name)) >= 5]
+    return round(max((difflib.SequenceMatcher(None, name, word).ratio() for word in long), default=0.0), 2)
 
 
-def _as_number(criterion: str, numbers: Sequence[float]) -> tuple[float, int, str] | None:
+def _as_number(criterion: str, numbers: Sequence[float]) -> tuple[float, str]:
     bands = CRITERIA[criterion].bands
     if not numbers or bands is None:
-        return None
+        return 0.0, "no numbers"
     highest = {"a": 120.0, "%": 100.0}.get(bands.unit, 2100.0 if criterion.startswith("year") else 1e5)
     lowest = 1900.0 if criterion.startswith("year") else 0.0
     within = sum(lowest <= number <= highest for number in numbers)
-    return within / len(numbers), 0, f"numbers between {lowest:g} and {highest:g}"
+    return within / len(numbers), f"numbers between {lowest:g} and {highest:g}"
 
 
-def _as_codes(criterion: str, values: Sequence[str], numeric: bool) -> tuple[float, int, str] | None:
+def _as_codes(criterion: str, values: Sequence[str]) -> tuple[float, str]:
     vocabulary = str(CRITERIA[criterion].values)
     known = sum(knows(vocabulary, value) for value in values)
-    if not known:
-        return (0.0, len(values), "no value of the vocabulary") if numeric and len(values) <= 20 else None
-    telling = sum(normalise(vocabulary, value) is not None for value in values)
-    return known / len(values), len(values) - known, f"{telling} of {len(values)} values are in the vocabulary"
+    return known / len(values), f"{known} of {len(values)} values are in the vocabulary"
 
 
 def _date(connection: duckdb.DuckDBPyConnection, relation: str, column: str, values: Sequence[str]) -> Proposal | None:
-    parsed = date_sql("v", _FORMATS)
-    ((read,),) = connection.execute(
-        f"SELECT count(*) FROM (SELECT unnest($1::VARCHAR[]) AS v) WHERE {parsed} IS NOT NULL", [list(values)]
-    ).fetchall()
-    if read < 0.8 * len(values) or max(len(value) for value in values) < 8:
+    formats = _formats(connection, values)
+    if not formats or max(len(value) for value in values) < 8:
         return None
     name = folded(column)
     kind = next((kind for word, kind in _DATES.items() if word in name), "date")
-    return Proposal(relation, column, kind, 0.9 if kind != "date" else 0.6, f"{read} of {len(values)} values are dates")
+    doubt = ", or ".join(formats)
+    return Proposal(relation, column, kind, 0.9 if kind != "date" else 0.6, f"dates as {doubt}")
+
+
+def _formats(connection: duckdb.DuckDBPyConnection, values: Sequence[str]) -> list[str]:
+    """The formats that read at least nine of ten values, the best first."""
+    share = {}
+    for one in _FORMATS:
+        ((read,),) = connection.execute(
+            f"SELECT count({date_sql('v', [one])}) FROM (SELECT unnest($1::VARCHAR[]) AS v)", [list(values)]
+        ).fetchall()
+        share[one] = read / len(values)
+    return sorted((one for one in share if share[one] >= 0.9), key=lambda one: -share[one])
 
 
 _LEAST = 0.55
@@ -208,13 +262,31 @@ def _draft(name: str, files: Sequence[Path], proposals: Sequence[Proposal]) -> s
         "patient": patient.column if patient else "REVIEW",
         "source": {
             "format": "csv",
-            "dates": list(_FORMATS),
+            "dates": _dates_of(accepted),
             "relations": {one.stem: {"file": one.name, "ignored": unused[one.stem]} for one in files},
         },
         "index": index,
+        "code_maps": {f"{one.relation}_{one.column}": _code_map(one) for one in accepted if one.codes},
         "tables": tables,
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _dates_of(accepted: Sequence[Proposal]) -> list[str]:
+    """The formats found, in the order of how many columns they read; the first column of two doubtful ones wins."""
+    found = [one.why.removeprefix("dates as ").split(", or ")[0] for one in accepted if one.why.startswith("dates as ")]
+    return sorted(set(found), key=lambda one: -found.count(one)) or ["%Y-%m-%d"]
+
+
+def _code_map(proposal: Proposal) -> dict[str, Any]:
+    """Rows for the values that something is like; the others are left out, so that mapping reports them."""
+    return {
+        "rows": [
+            {"source": value, "target": code, **({} if score == 1 else {"remark": f"REVIEW: score {score}"})}
+            for value, code, score in proposal.codes
+            if code
+        ]
+    }
 
 
 _NUMERIC: dict[str, tuple[str, dict[str, int]]] = {
@@ -230,7 +302,8 @@ def _rules(relation: str, found: dict[str, Proposal]) -> list[tuple[str, dict[st
     rules: list[tuple[str, dict[str, Any]]] = []
     for target, one in found.items():
         if target in CRITERIA:
-            rules.extend(_placed(relation, target, one.column, person, condition))
+            column: Any = {"column": one.column, "map": f"{relation}_{one.column}"} if one.codes else one.column
+            rules.extend(_placed(relation, target, column, person, condition))
     if "birth" in found:
         person["birth_year"] = {"column": found["birth"].column, "as": "year"}
     if "contact" in found:
@@ -239,12 +312,12 @@ def _rules(relation: str, found: dict[str, Proposal]) -> list[tuple[str, dict[st
         condition.setdefault("diagnosis_year", {"column": found["index"].column, "as": "year"})
     first: list[tuple[str, dict[str, Any]]] = [("patient", {"from": relation, "columns": person})]
     if "oncotree_code" not in condition:
-        return [*first, *(one for one in rules if one[0] != "cancer_stage")]
+        return [*first, *(one for one in rules if one[0] == "observation")]
     return [*first, ("cancer_condition", {"from": relation, "columns": condition}), *rules]
 
 
 def _placed(
-    relation: str, target: str, column: str, person: dict[str, Any], condition: dict[str, Any]
+    relation: str, target: str, column: Any, person: dict[str, Any], condition: dict[str, Any]
 ) -> list[tuple[str, dict[str, Any]]]:
     """Put one criterion where it belongs: into the person, the condition, or a rule of its own."""
     extraction = extractions()[target]
@@ -256,6 +329,8 @@ def _placed(
     elif extraction.table == "cancer_stage":
         timing = {"timing": {"value": "c"}} if target == "stage" else {}
         return [("cancer_stage", {"from": relation, "criterion": target, "columns": {**timing, "value": column}})]
+    elif extraction.table == "treatment":
+        return [("treatment", {"from": relation, "columns": {"type": column}})]
     elif target in OBSERVATION_CODES:
         place = "value_number" if CRITERIA[target].bands else "value_code"
         return [("observation", {"from": relation, "criterion": target, "columns": {place: column}})]
