@@ -61,7 +61,7 @@ class Face:
     back: float
     chin: float
 
-    def holds(self, y: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def holds(self, y: NDArray[np.floating[Any]], z: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         """Voxels that are taken out."""
         return np.asarray((self.along_y * y + self.along_z * z > self.limit) & (y < self.back) & (z > self.chin))
 
