@@ -62,27 +62,27 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
     )
 
 
-def _look_inside(dataset: Dataset, encoded: Encodings, found: dict[str, list[str]]) -> None:
+def _look_inside(dataset: Dataset, encoded: Encodings, found: dict[str, list[str]], depth: int = 0) -> None:
     """Names (observers, creators) and numbers (other IDs, orders) in sequences: descriptions repeat them.
 
     Functional groups hold neither, and many items: they are not walked.
     """
     for held in list(dataset.values()):
         number = int(held.tag)
-        vr = usual_vr(number) if held.VR in (None, "UN") else held.VR
-        if number in _FUNCTIONAL_GROUPS or vr != "SQ":
+        if depth and number in _INSIDE:
+            vr = _INSIDE[number]
+            parts = text_of(held, vr, encoded).split("\\")
+            found[vr] += [part.strip(" \0") for part in parts if part.strip(" \0")]
+            continue
+        vr = held.VR if held.VR not in (None, "UN") else usual_vr(number)
+        if vr != "SQ" or number in _FUNCTIONAL_GROUPS:
             continue
         try:
             items = dataset[number].value
         except BROKEN:
             continue
         for item in items if isinstance(items, Sequence) else ():
-            own = encodings(item, encoded)
-            for tag, vr in _INSIDE.items():
-                if tag in item and (element := item.get_item(tag)) is not None:
-                    parts = text_of(element, vr, own).split("\\")
-                    found[vr] += [part.strip(" \0") for part in parts if part.strip(" \0")]
-            _look_inside(item, own, found)
+            _look_inside(item, encodings(item, encoded), found, depth + 1)
 
 
 def _written(date: str) -> tuple[str, ...]:
