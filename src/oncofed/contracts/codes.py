@@ -277,6 +277,9 @@ PREPARE = {
     "prepare-not-verified": Code(
         3, "files of the run have not passed verification", "Run `oncofed prepare check`, then release again."
     ),
+    "certificate-invalid": Code(
+        5, "this certificate is not what was signed", "Get it again from the data holder; do not rely on it."
+    ),
     "prepare-plan-invalid": Code(2, "the plan cannot be used", "Correct what is named; see docs/reference/prepare.md."),
     "prepare-review-unknown": Code(
         2, "nothing of that number is held back", "Run `oncofed prepare review` for the list."
