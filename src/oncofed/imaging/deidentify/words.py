@@ -83,8 +83,8 @@ def _line(line: str, removed: list[str]) -> str:
 
 
 def _leads(word: str) -> bool:
-    """Whether a name follows; MR in capitals is the modality."""
-    return word != "MR" and word.casefold() in _LEADS_TO_A_NAME
+    """Whether a name follows; MR and MRS in capitals are ways to make an image."""
+    return word not in ("MR", "MRS") and word.casefold() in _LEADS_TO_A_NAME
 
 
 def _take_back(kept: list[str], removed: list[str], *, street: bool) -> None:
