@@ -56,9 +56,8 @@ def a_file(path: Path, number: int = 1, **values: Any) -> Path:
         for name, value in given.items():
             if value is not None:
                 setattr(dataset, name, value)
-        dataset.set_pixel_data(
-            np.full((16, 16), 40 + number, dtype=np.uint16), "MONOCHROME2", 12, generate_instance_uid=False
-        )
+        gradient = np.add.outer(np.arange(16), np.arange(16)).astype(np.uint16) + 40 + number
+        dataset.set_pixel_data(gradient, "MONOCHROME2", 12, generate_instance_uid=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         dataset.save_as(path, enforce_file_format=True)
     return path

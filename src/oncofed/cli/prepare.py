@@ -22,6 +22,7 @@ optouts_app = typer.Typer(no_args_is_help=True, help="Patients who have said no:
 app.add_typer(optouts_app, name="optouts")
 app.add_typer(prepare_fetch.app, name="fetch")
 app.command()(prepare_fetch.receive)
+app.command(name="map")(prepare_map.map_command)
 app.command("map")(prepare_map.map_command)
 
 RunDirectory = Annotated[
