@@ -64,11 +64,11 @@ def alone(scale: int) -> Find:
     return lambda picture: [word.rectangle for word in text.read(picture, scale=scale)]
 
 
-def covered(find: Find, pages: int) -> Tally:
+def covered(find: Find, pages: int, grounds: Sequence[str] = GROUNDS) -> Tally:
     """The tally of one way of finding, over so many pages on every ground."""
     tally = Tally()
     for seed in range(pages):
-        for ground in GROUNDS:
+        for ground in grounds:
             rng = np.random.default_rng([seed, GROUNDS.index(ground)])
             empty = page(ground, rng)
             tally.false_area.append(_area(find(empty)))
@@ -142,12 +142,12 @@ def _faces() -> list[Figure]:
     ]
 
 
-def measure(say: Callable[[str], None], pages: int = 3) -> Measured:
+def measure(say: Callable[[str], None], pages: int = 3, grounds: Sequence[str] = GROUNDS) -> Measured:
     """Text found on so many pages of each ground, beside tesseract alone; faces. Without tesseract: faces only."""
     if not text.available():
         say("text in pixels: tesseract is missing")
         return Measured(_faces(), [])
-    figures = _figures(covered(ours, pages))
+    figures = _figures(covered(ours, pages, grounds))
     say("text in pixels: ours")
-    peers = [figure for scale in (1, 2) for figure in _peer(f"tesseract_x{scale}", covered(alone(scale), 1))]
+    peers = [figure for scale in (1, 2) for figure in _peer(f"tesseract_x{scale}", covered(alone(scale), 1, grounds))]
     return Measured([*figures, *_faces()], peers)

@@ -24,6 +24,8 @@ _HEIGHTS = (5, 72)
 _CONTRAST = 55.0
 _TOUCHING = 20
 """Height in pixels up to which letters of one word may run together."""
+_LETTERS_HIGH = 9
+"""A letter is at most so great a part of the picture's height, when it is more than ``_TOUCHING``."""
 _LETTERS = 3
 _STROKES = 1.35
 _STARK = 100.0
@@ -90,7 +92,7 @@ def _letters(picture: Grey, threshold: int) -> _Letters:
     area = np.bincount(labels, lengths, count).astype(np.int64)
     along = np.pad(np.cumsum(picture, axis=1, dtype=np.int64), ((0, 0), (1, 0)))
     inside = np.bincount(labels, along[rows, ends] - along[rows, starts], count)
-    chosen = _letter_sized(x1 - x0, y1 - y0, area)
+    chosen = _letter_sized(x1 - x0, y1 - y0, area, picture.shape[0])
     strokes = np.bincount(labels, minlength=count)
     found = _Letters(x0, y0, x1, y1, area, strokes, inside.astype(np.float64))[chosen]
     return _outlined(found, along)
@@ -108,8 +110,8 @@ def _outlined(letters: _Letters, along: Ints) -> _Letters:
     return _Letters(letters.x0, letters.y0, letters.x1, letters.y1, letters.area, letters.strokes, contrast)
 
 
-def _letter_sized(widths: Ints, heights: Ints, area: Ints) -> NDArray[np.bool_]:
-    low, high = _HEIGHTS
+def _letter_sized(widths: Ints, heights: Ints, area: Ints, rows: int) -> NDArray[np.bool_]:
+    low, high = _HEIGHTS[0], min(_HEIGHTS[1], max(rows // _LETTERS_HIGH, _TOUCHING))
     sized = (heights >= low) & (heights <= high) & (area >= low)
     sized &= widths <= np.where(heights <= _TOUCHING, 12.0, 1.6) * heights
     return sized & (area >= 0.1 * widths * heights)
@@ -224,7 +226,7 @@ def _is_pair(line: _Letters) -> bool:
         return False
     height = int(line.heights[0])
     gap = int(line.x0.max() - line.x1.min())
-    return height >= 8 and 0 <= gap <= 0.6 * height and bool((line.widths >= 0.3 * height).all())
+    return 8 <= height <= 2 * _TOUCHING and 0 <= gap <= 0.6 * height and bool((line.widths >= 0.3 * height).all())
 
 
 def _joined(found: list[Rectangle]) -> tuple[Rectangle, ...]:

@@ -19,7 +19,7 @@ from oncofed.imaging.pixels.frames import Grey
 from oncofed.imaging.pixels.rectangles import Rectangle
 
 _BRIGHT = 176
-_SURE = 60.0
+_SURE, _QUITE_SURE = 60.0, 80.0
 _FAIRLY_SURE = 40.0
 _MARGIN = 2
 _LINE_HEIGHT = 48
@@ -89,9 +89,12 @@ def _judged(line: Line, wanted: frozenset[str]) -> Found:
 
 def _believable(word: text.Word) -> bool:
     letters = re.sub(r"[\W_]", "", word.text)
+    if len(letters) < 2:
+        return False
     box = word.rectangle
     height, width = box.y1 - box.y0, box.x1 - box.x0
-    return len(letters) >= 2 and word.confidence >= _SURE and 5 <= height <= 90 and width >= height // 2
+    shaped = 5 <= height <= 90 and 0.35 <= width / (height * len(letters)) <= 1.6
+    return shaped and word.confidence >= (_SURE if len(letters) > 2 else _QUITE_SURE)
 
 
 # ---- reading lines ---------------------------------------------------------------------------------------------------
