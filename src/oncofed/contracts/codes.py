@@ -229,6 +229,9 @@ PREPARE = {
     "pixels-undecodable": Code(
         5, "these pixels cannot be decoded here, so nobody knows what they show", "Export the image uncompressed."
     ),
+    "pixels-face": Code(
+        3, "the face on this head could not be taken out", "Look at it with `oncofed prepare review`, or drop it."
+    ),
     "pixels-document": Code(
         3,
         "this object holds a document, which may name the patient",

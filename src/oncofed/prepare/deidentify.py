@@ -21,8 +21,11 @@ from pydicom import Dataset
 from oncofed.contracts.codes import CODES
 from oncofed.contracts.errors import OncofedError
 from oncofed.imaging import pixels
+from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, DEFACED
 from oncofed.imaging.headers import BROKEN, DAMAGED, UNREADABLE, Unusable
+from oncofed.imaging.pixels.deface import Face, take_out_face
 from oncofed.prepare import consistency
+from oncofed.prepare.faces import face_of
 from oncofed.prepare.parallel import Here, Lost, Workers
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.recipe import Recipe, Tools
@@ -58,6 +61,8 @@ class Job:
     rectangles: str
     measured: bool
     """Whether the index says that the pixels are measurements of a scanner, without a risk of text."""
+    face: Face | str | None = None
+    """What is to be taken out of a head; a code where a person must look."""
 
 
 @dataclass(frozen=True)
@@ -137,14 +142,18 @@ def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:
     tools = recipe.tools
     jobs: list[Job] = []
     series, size = "", 0
+    face: Face | str | None = None
     for file in run.files(State.INDEXED):
         own = file.header.get("SeriesInstanceUID", "")
+        if tools.policy.profile.deface and own != series:
+            face = face_of(run, file)
         if jobs and (own != series or len(jobs) >= _FILES or size + file.size > _BYTES):
             yield Batch(run.directory, recipe, tuple(jobs))
             jobs, size = [], 0
         series = own
         size += file.size
-        jobs.append(Job(file.id, file.path, target_of(file, tools), file.size, file.rectangles, _measured(file)))
+        target = target_of(file, tools)
+        jobs.append(Job(file.id, file.path, target, file.size, file.rectangles, _measured(file), face))
     if jobs:
         yield Batch(run.directory, recipe, tuple(jobs))
 
@@ -243,12 +252,19 @@ def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
     level = pixels.Level.NONE
     if tools.policy.profile.clean_pixels and not job.measured:
         level = _level(job.source)
-    if level is pixels.Level.NONE:
+    if isinstance(job.face, str) and not job.rectangles:
+        raise _Held(job.face)
+    face = job.face if isinstance(job.face, Face) else None
+    if level is pixels.Level.NONE and face is None:
         applied = tools.deidentifier.file(job.source, target)
     else:
-        applied = tools.deidentifier.file(
-            job.source, target, lambda dataset: _masked(dataset, tools, job, target.parent)
-        )
+        codes = (*((CLEAN_PIXELS,) if level is not pixels.Level.NONE else ()), *((DEFACED,) if face else ()))
+
+        def clean(dataset: Dataset) -> bool:
+            changed = level is not pixels.Level.NONE and _masked(dataset, tools, job, target.parent)
+            return (face is not None and take_out_face(dataset, face, spool=target.parent)) or changed
+
+        applied = tools.deidentifier.file(job.source, target, clean, pixel_codes=codes if face else ())
     if job.source.stat().st_mtime_ns != before.st_mtime_ns:
         target.unlink(missing_ok=True)
         return Outcome(job.file, code=CHANGED), ()

@@ -29,7 +29,7 @@ from oncofed.imaging.pixels.risk import words
 
 CLEAN_RECOGNISABLE = ("113102", "DCM", "Clean Recognizable Visual Features Option")
 
-_MODALITIES = frozenset(("CT", "MR"))
+MODALITIES = frozenset(("CT", "MR"))
 _NAMES = re.compile(
     r"HEAD|BRAIN|SKULL|CRANI|CEREBR|ENCEPHAL|NEURO|FACE|FACIAL|ORBIT|SINUS|WHOLE ?BODY|"
     r"KOPF|SCHAEDEL|SCHÄDEL|GEHIRN|CABEZA|TESTA|CRÂNE|TÊTE|CERVEAU|HOOFD|GŁOWA|GLOWA|HERSEN"
@@ -72,7 +72,7 @@ class NoFace(Exception):
 
 def shows_a_head(dataset: Dataset) -> bool:
     """A CT or MR image whose header speaks of a head or of the whole body."""
-    if not _MODALITIES & set(words(dataset, "Modality")):
+    if not MODALITIES & set(words(dataset, "Modality")):
         return False
     return any(_NAMES.search(said.replace("_", " ")) for keyword in _WORDS_IN for said in words(dataset, keyword))
 
