@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from oncofed.contracts.vocabulary import folded
+from oncofed.contracts.vocabulary import folded, knows, normalise, vocabulary_names
 
 NOTHING = "-"
 """The object of a value that is known to say nothing: not recorded, and no finding."""
@@ -113,10 +113,14 @@ class _CodeMapSpec(BaseModel):
     rows: tuple[CodeRow, ...] = ()
     file: str = ""
     """A TSV beside the mapping file (columns subject, object, predicate, by_label, remark)."""
+    kind: str = ""
+    """Of the TSV only the rows of this kind (its column ``kind``)."""
     several: bool = False
     """A cell lists several codes separated by spaces; the first that the map knows counts."""
     otherwise: str = Field(default="", coerce_numbers_to_str=True)
     """What a value is called that the map does not know; without it such a value is reported."""
+    vocabulary: str = ""
+    """Values that the map does not know are read by this vocabulary."""
 
 
 CodeMapSpec = Annotated[_CodeMapSpec, BeforeValidator(_rows)]
@@ -130,6 +134,7 @@ class CodeMap:
     several: bool = False
     otherwise: str = ""
     disputed: str = "published"
+    vocabulary: str = ""
 
     @cached_property
     def _by_source(self) -> Mapping[str, CodeRow]:
@@ -146,6 +151,8 @@ class CodeMap:
     def target(self, value: str) -> str | None:
         """What the value is in the model; None if the map does not know it, ``NOTHING`` if it says nothing."""
         row = self.row(value)
+        if row is None and self.vocabulary and knows(self.vocabulary, value):
+            return normalise(self.vocabulary, value) or NOTHING
         if row is None:
             return self.otherwise or None
         if not row.by_label or self.disputed == "published":
@@ -161,19 +168,23 @@ class CodeMap:
 def read_code_map(spec: _CodeMapSpec, folder: Path, disputed: str) -> CodeMap:
     """The map a specification describes; a TSV is looked for below ``folder`` only."""
     rows = spec.rows
+    if spec.vocabulary and spec.vocabulary not in vocabulary_names():
+        raise ValueError(f"there is no vocabulary “{spec.vocabulary}”")
     if spec.file:
         path = (folder / spec.file).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise ValueError(f"code map {spec.file} is outside the mapping's folder")
-        rows = (*rows, *_read_rows(path.read_text(encoding="utf-8").splitlines(), spec.file))
-    return CodeMap(rows, spec.several, spec.otherwise, disputed)
+        rows = (*rows, *_read_rows(path.read_text(encoding="utf-8").splitlines(), spec.file, spec.kind))
+    return CodeMap(rows, spec.several, spec.otherwise, disputed, spec.vocabulary)
 
 
-def _read_rows(lines: Iterable[str], name: str) -> list[CodeRow]:
+def _read_rows(lines: Iterable[str], name: str, kind: str) -> list[CodeRow]:
     kept = [line for line in lines if line and not line.startswith("#")]
     table = csv.DictReader(kept, delimiter="\t", quoting=csv.QUOTE_NONE)
     rows = []
     for row in table:
+        if kind and row.get("kind") != kind:
+            continue
         predicate = row.get("predicate") or "skos:exactMatch"
         if row.get("subject") is None or row.get("object") is None or predicate not in _PREDICATES:
             raise ValueError(f"code map {name}: needs the columns subject and object, and predicates of SKOS")

@@ -19,7 +19,7 @@ import yaml
 
 from oncofed.contracts.criteria import CRITERIA, Level
 from oncofed.contracts.errors import BadInput
-from oncofed.contracts.vocabulary import folded, knows, nearest, normalise, terms, words
+from oncofed.contracts.vocabulary import folded, knows, nearest, normalise, words
 from oncofed.prepare.mapping.codes import CodeMap, fits
 from oncofed.prepare.mapping.expressions import date_sql, quoted
 from oncofed.prepare.mapping.loading import load_mapping
@@ -166,7 +166,7 @@ def _cancers() -> CodeMap:
 
 
 def _codes(criterion: str, values: Sequence[str]) -> tuple[tuple[str, str, float], ...]:
-    """Each value with the code whose spelling is nearest and its likeness; nothing where the vocabulary knows them all."""
+    """Each value with the code whose spelling is nearest and its likeness; () where the vocabulary knows them all."""
     vocabulary = str(CRITERIA[criterion].values)
     if all(knows(vocabulary, value) for value in values):
         return ()

@@ -1,0 +1,138 @@
+"""The layout of the EUCAIM common data model: 24 CSV tables, two views, and a tree of images; read and written.
+
+``clinical_data/*.csv``, ``clinical_mandatory_view.csv``, ``imaging_mandatory_view.csv`` and
+``imaging_data/{patient}/{study}/{series}/*.dcm`` (EUCAIM/etl-toolset's tables; the tree as its federated tools expect).
+Dates stay empty: we keep offsets from the diagnosis only, and that model has columns for both. Codes are those of the
+hyper-ontology where its search names one for exactly our code, else ours; numbers are written whole (its SQL types hold
+no more than 999.99).
+"""
+# ruff: noqa: S608  (only names of the two models stand in the SQL; paths are quoted)
+
+import csv
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pydicom
+from pydicom.errors import InvalidDicomError
+
+from oncofed.contracts.errors import BadInput
+from oncofed.prepare.eucaim_tables import VIEWS, queries
+from oncofed.prepare.mapping import MappingReport, map_data
+from oncofed.prepare.mapping.expressions import literal
+from oncofed.prepare.mapping.loading import PRESETS
+from oncofed.warehouse.schema import TABLES
+
+CLINICAL, IMAGING = "clinical_data", "imaging_data"
+_CODES = PRESETS / "codes" / "eucaim.tsv"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows per CSV table, and the images put into the tree; ``not_written``: rows that have no place in it."""
+
+    tables: dict[str, int]
+    images: int
+    not_written: dict[str, int]
+
+
+def read_eucaim(source: Path, output: Path, *, dry_run: bool = False) -> MappingReport:
+    """Tables of our model from a folder in EUCAIM's layout; see ``map_data``. Raises ``BadInput``."""
+    clinical = source / CLINICAL
+    return map_data("eucaim-cdm", clinical if clinical.is_dir() else source, output, dry_run=dry_run)
+
+
+def write_eucaim(tables: Path, output: Path, *, dataset_id: str, title: str, images: Path | None = None) -> Written:
+    """Write the tables in ``tables`` (Parquet of our model) and, if given, de-identified images in EUCAIM's layout.
+
+    ``output`` must not exist or be empty: nothing there is ever overwritten (``BadInput`` ``directory-not-empty``).
+    """
+    if output.exists() and any(output.iterdir()):
+        raise BadInput("directory-not-empty", "the folder for EUCAIM's layout")
+    (output / CLINICAL).mkdir(parents=True)
+    connection = duckdb.connect()
+    try:
+        _open(connection, tables)
+        tables_of = queries(dataset_id, title)
+        for name, query in (*tables_of.items(), *VIEWS.items()):
+            folder = output if name in VIEWS else output / CLINICAL
+            connection.execute(f"CREATE TABLE e_{name} AS {query}")
+            connection.execute(f"COPY e_{name} TO {literal(folder / f'{name}.csv')} (HEADER, DELIMITER ',')")
+        rows = {name: _count(connection, f"e_{name}") for name in tables_of}
+        lost = {
+            "observation": _count(connection, "observation")
+            - sum(rows[one] for one in ("tumor_marker_test", "histologic_grade", "tumor_observation"))
+            - rows["health_status_assessment"]
+            - rows["lab_test_result"],
+            "outcome": _count(connection, "outcome"),
+            "derived_object": _count(connection, "derived_object"),
+        }
+    finally:
+        connection.close()
+    placed = _place_images(images, output / IMAGING) if images is not None else 0
+    return Written(rows, placed, {name: number for name, number in lost.items() if number})
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    return int(rows)
+
+
+def _open(connection: duckdb.DuckDBPyConnection, tables: Path) -> None:
+    """Our tables (empty ones where a file is absent), dense numbers for conditions, and the table of codes."""
+    for name, table in TABLES.items():
+        if not table.patients:
+            continue
+        columns = [column for column in table.columns if column.name != "dataset_id"]
+        connection.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.type}' for c in columns)})")
+        file = tables / f"{name}.parquet"
+        if file.is_file():
+            try:
+                connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM read_parquet({literal(file)})")
+            except duckdb.Error as error:
+                raise BadInput("table-invalid", f"{file.name} is no table of the model") from error
+    if not _count(connection, "patient"):
+        raise BadInput("source-empty", "there is no patient.parquet")
+    for name, ours, key in (
+        ("condition", "cancer_condition", "condition_id"),
+        ("study", "imaging_study", "study_uid"),
+        ("series", "imaging_series", "series_uid"),
+        ("therapy", "treatment", "treatment_id"),
+    ):
+        connection.execute(f"CREATE TABLE {name} AS SELECT *, row_number() OVER (ORDER BY {key}) AS number FROM {ours}")
+    with _CODES.open(encoding="utf-8") as codes:
+        rows = list(csv.reader((line for line in codes if not line.startswith("#")), delimiter="\t"))[1:]
+    connection.execute(
+        """CREATE TABLE code AS SELECT unnest($1::VARCHAR[]) AS kind, unnest($2::VARCHAR[]) AS theirs,
+           unnest($3::VARCHAR[]) AS ours""",
+        [[row[place] for row in rows] for place in range(3)],
+    )
+    connection.execute(
+        """CREATE MACRO theirs(k, ours_code) AS
+           coalesce((SELECT min(c.theirs) FROM code c WHERE c.kind = k AND c.ours = ours_code), ours_code)"""
+    )
+
+
+def _place_images(images: Path, target: Path) -> int:
+    """Put every instance where the tree wants it, by its own (de-identified) header: linked, or copied across disks."""
+    placed = 0
+    for file in sorted(one for one in images.rglob("*.dcm") if one.is_file()):
+        try:
+            header = pydicom.dcmread(
+                file, specific_tags=["PatientID", "StudyInstanceUID", "SeriesInstanceUID"], stop_before_pixels=True
+            )
+        except (InvalidDicomError, OSError) as error:
+            raise BadInput("file-damaged", f"{file.relative_to(images)}") from error
+        levels = [str(header.get(one, "")) for one in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")]
+        if not all(level and level not in (".", "..") and not set(level) & set("/\\\0") for level in levels):
+            raise BadInput("file-no-series", f"{file.relative_to(images)}")
+        place = target.joinpath(*levels)
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(file, place / file.name)
+        except OSError:
+            shutil.copyfile(file, place / file.name)
+        placed += 1
+    return placed
