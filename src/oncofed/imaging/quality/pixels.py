@@ -23,8 +23,10 @@ MAX_FRAMES = 512
 CLIPPED_SHARE = 0.01
 MISSING, UNDECODABLE, NO_DECODER = "pixels-missing", "pixels-undecodable", "pixels-no-decoder"
 _GREY = frozenset({"CT", "MR", "PT", "NM", "MG", "DX", "CR"})
-_NOT_COMPARABLE = frozenset({"SEG", "SM", "RTDOSE"})
-"""Masks, tiles and doses look alike in many patients."""
+NOT_COMPARABLE = frozenset({"SEG", "SM", "RTDOSE"})
+"""Masks, tiles and doses are alike in many patients, even pixel for pixel."""
+_TOO_SMOOTH = frozenset({"PT", "NM"})
+"""Images of so few details that those of two people may look alike; only equal pixels tell something."""
 
 Array = np.ndarray[Any, Any]
 
@@ -100,7 +102,9 @@ def _read(path: Path, dataset: Dataset) -> Pixels:
     frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
     taken = range(frames) if frames <= MAX_FRAMES else [i * frames // MAX_FRAMES for i in range(MAX_FRAMES)]
     modality = str(dataset.get("Modality") or "")
-    sums = _Sums(ceiling=_ceiling(dataset), middle=len(taken) // 2, comparable=modality not in _NOT_COMPARABLE)
+    sums = _Sums(
+        ceiling=_ceiling(dataset), middle=len(taken) // 2, comparable=modality not in NOT_COMPARABLE | _TOO_SMOOTH
+    )
     for frame in _frames(path, taken):
         sums.add(frame)
     if sums.frames != len(taken):

@@ -1,6 +1,6 @@
 """The check of a folder of images: file by file into the spool, then series by series."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +19,8 @@ Mapper = Callable[[Read, Iterable[Path]], Iterable[Instance | Unreadable]]
 """Applies the reader to files: the built-in ``map``, or one that spreads the work over processes."""
 MAX_LISTED = 2_000
 MAX_LEFT_OUT = 100
+LEAST_SHARE_ALIKE = 0.2
+"""Of the images of the patient who has fewer: one slice of many may look like another person's by chance."""
 _GRAVITY = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -104,20 +106,22 @@ def _series(spool: Spool, dangling: dict[str, int], alike: tuple[AlikePatients, 
 
 def _alike(spool: Spool) -> tuple[AlikePatients, ...]:
     """Pairs of patients with images that look alike, the most alike first."""
-    pairs: dict[tuple[str, str], AlikePatients] = {}
     images = spool.comparable()
+    found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for first, second, _ in near_duplicates((patient, likeness) for patient, likeness, _, _ in images):
         one, other = sorted((images[first], images[second]))
-        key = (one[0], other[0])
-        before = pairs.get(key)
-        pairs[key] = AlikePatients(
-            first=key[0],
-            second=key[1],
-            images=(before.images if before else 0) + 1,
+        found[one[0], other[0]].append((one[3], other[3]))
+    pairs = {
+        patients: AlikePatients(
+            first=patients[0],
+            second=patients[1],
+            images=min(len({one for one, _ in paths}), len({other for _, other in paths})),
             exact=0,
-            example_first=before.example_first if before else one[3],
-            example_second=before.example_second if before else other[3],
+            example_first=paths[0][0],
+            example_second=paths[0][1],
         )
+        for patients, paths in found.items()
+    }
     for first_patient, second_patient, exact, path, other_path in spool.copies():
         before = pairs.get((first_patient, second_patient))
         pairs[first_patient, second_patient] = AlikePatients(
@@ -128,7 +132,13 @@ def _alike(spool: Spool) -> tuple[AlikePatients, ...]:
             example_first=path,
             example_second=other_path,
         )
-    return tuple(sorted(pairs.values(), key=lambda pair: (-pair.exact, -pair.images, pair.first, pair.second)))
+    compared = Counter(patient for patient, *_ in images)
+    enough = [
+        pair
+        for pair in pairs.values()
+        if pair.exact or pair.images >= LEAST_SHARE_ALIKE * min(compared[pair.first], compared[pair.second])
+    ]
+    return tuple(sorted(enough, key=lambda pair: (-pair.exact, -pair.images, pair.first, pair.second)))
 
 
 def _results(found: list[SeriesQuality], tally: _Tally) -> Iterator[CheckResult]:

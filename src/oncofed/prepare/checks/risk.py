@@ -30,6 +30,7 @@ TARGET_K = 11
 """Smallest class with a risk of at most the threshold."""
 OFFERED_K = (3, 5, TARGET_K)
 """Least group sizes whose price is told."""
+_STEPS = 4_000
 _BANDS = ((1, 1), (2, 2), (3, 4), (5, 10), (11, 20), (21, 50), (51, 100), (101, None))
 _SENSITIVE = (
     ("stage", "Stage group"),
@@ -162,18 +163,17 @@ def _attackers(sizes: Sequence[int], fraction: float | None) -> tuple[Attacker, 
 def journalist_risk(size: int, fraction: float) -> float:
     """Expected 1/F for a class of ``size`` in a sample of share ``fraction``: F - size is negative binomial.
 
-    For size 1 this is π/(1-π)·ln(1/π). Computed as ∫₀¹ of t^(f-1)·(π/(1-(1-π)t))^f dt, which is E[1/F].
+    With f the size: π ∫₀¹ u^(f-1) / (π + (1-π)u) du, which for size 1 is π/(1-π)·ln(1/π).
     """
     if fraction >= 1:
         return 1 / size
     if size > 200:  # the relative error of the mean's inverse is below 1/size
         return fraction / size
-    steps = 2_000
-    total = 0.0
-    for step in range(steps):
-        t = (step + 0.5) / steps
-        total += math.exp((size - 1) * math.log(t) + size * (math.log(fraction) - math.log1p(-(1 - fraction) * t)))
-    return min(total / steps, 1 / size)
+    if size == 1:
+        return fraction / (1 - fraction) * math.log(1 / fraction)
+    places = ((step + 0.5) / _STEPS for step in range(_STEPS))
+    total = sum(u ** (size - 1) / (fraction + (1 - fraction) * u) for u in places)
+    return min(fraction * total / _STEPS, 1 / size)
 
 
 def _diverse(name: str, label: str, keys: Sequence[Row], values: Sequence[str]) -> Sensitive:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from oncofed.imaging.quality.instance import Instance
+from oncofed.imaging.quality.pixels import NOT_COMPARABLE
 
 _SCHEMA = """
 CREATE TABLE instance (series TEXT, study TEXT, patient TEXT, uid TEXT, modality TEXT, digest TEXT, likeness TEXT,
@@ -45,7 +46,8 @@ class Spool:
         for one in instances:
             pixels = one.pixels
             row = (one.series, one.study, one.patient, one.uid, one.modality)
-            prints = (pixels.digest, pixels.likeness) if pixels and pixels.likeness else ("", "")
+            comparable = pixels is not None and pixels.high > pixels.low and one.modality not in NOT_COMPARABLE
+            prints = (pixels.digest, pixels.likeness) if pixels and comparable else ("", "")
             self._database.execute(
                 "INSERT INTO instance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*row, *prints, one.path, one.model_dump_json()),
