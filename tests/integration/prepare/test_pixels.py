@@ -1,0 +1,97 @@
+"""Pixels on the whole road: faces of the profile `strict`, banners of the real ultrasound pages, what waits for a person."""
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from oncofed.cli.prepare_key import key_of
+from oncofed.imaging import phantom, pixels
+from oncofed.imaging.phantom.head import head, head_series
+from oncofed.imaging.phantom.images import Whose
+from oncofed.node import enrolment
+from oncofed.prepare.deidentify import deidentify
+from oncofed.prepare.recipe import Recipe
+from oncofed.prepare.run import Run, RunFile, State
+from oncofed.prepare.scan import scan
+from oncofed.prepare.verify import verify
+
+WHOSE = Whose(phantom.person(6), 6)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("node") / "data"
+    enrolment.init(directory, title="Hospital", country="IT")
+    return directory
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    with Run.create(tmp_path / "run") as made:
+        yield made
+
+
+def head_files(folder: Path, keep: slice = slice(None)) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, one in enumerate(head_series(WHOSE, head())[keep]):
+        one.save_as(folder / f"{number:03}.dcm", enforce_file_format=True)
+
+
+def of(run: Run, *states: State) -> list[RunFile]:
+    return list(run.files(*states))
+
+
+def test_strict_takes_the_face_and_research_leaves_it(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    head_files(tmp_path / "source")
+    scan(run, tmp_path / "source")
+    for profile, changes in (("research", False), ("strict", True)):
+        deidentify(run, Recipe(key_of(data_dir), profile=profile))
+        assert len(of(run, State.DEIDENTIFIED)) == 64
+        changed = 0
+        for file in of(run, State.DEIDENTIFIED):
+            assert file.target is not None
+            before, after = pydicom.dcmread(file.path), pydicom.dcmread(file.target)
+            changed += not np.array_equal(before.pixel_array, after.pixel_array)
+            codes = [item.CodeValue for item in after.DeidentificationMethodCodeSequence]
+            assert ("113102" in codes) is changes
+            assert after.get("RecognizableVisualFeatures") == ("NO" if changes else None)
+        assert bool(changed) is changes
+        assert changed < 64
+    verify(run, Recipe(key_of(data_dir), profile="strict"))
+    assert not [file.code for file in of(run, State.QUARANTINED)]
+
+
+def test_a_head_without_a_vertex_waits_for_a_person(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    head_files(tmp_path / "source", slice(0, 40))
+    scan(run, tmp_path / "source")
+    deidentify(run, Recipe(key_of(data_dir), profile="strict"))
+    held = of(run, State.QUARANTINED)
+    assert len(held) == 40
+    assert {file.code for file in held} == {"pixels-face"}
+    assert not list((run.directory / "images").rglob("*.dcm"))
+
+
+@pytest.mark.system_program("tesseract")
+def test_the_real_pages_with_names(run: Run, data_dir: Path, tmp_path: Path, shared: Path) -> None:
+    for name in ("us_burned_in_deid", "us_burned_in_us1"):
+        shutil.copytree(shared / "dicom" / name, tmp_path / "source" / name)
+    scan(run, tmp_path / "source")
+    deidentify(run, Recipe(key_of(data_dir)))
+    (released,) = of(run, State.DEIDENTIFIED)
+    (held,) = of(run, State.QUARANTINED)
+    assert held.code == "pixels-text-suspected"
+    assert held.path.parent.name == "us_burned_in_us1"
+    assert released.target is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        original, cleaned = pydicom.dcmread(released.path), pydicom.dcmread(released.target)
+        wanted = pixels.identifiers(original)
+        assert pixels.residual(original, wanted)
+        assert pixels.residual(cleaned, wanted) == ()
+    assert cleaned.BurnedInAnnotation == "NO"
+    assert "113101" in [item.CodeValue for item in cleaned.DeidentificationMethodCodeSequence]
