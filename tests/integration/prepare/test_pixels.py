@@ -1,4 +1,4 @@
-"""Pixels on the whole road: faces of the profile `strict`, banners of the real ultrasound pages, what waits for a person."""
+"""Pixels on the whole road: faces in profile `strict`, banners of real ultrasound pages, what waits for a person."""
 
 import shutil
 import warnings
@@ -74,6 +74,25 @@ def test_a_head_without_a_vertex_waits_for_a_person(run: Run, data_dir: Path, tm
     assert len(held) == 40
     assert {file.code for file in held} == {"pixels-face"}
     assert not list((run.directory / "images").rglob("*.dcm"))
+
+
+def test_an_overlay_in_the_pixels_of_a_scan_is_cleared(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    (slice_, *_) = phantom.patient(6, series=("CT",)).objects
+    stored = np.frombuffer(slice_.PixelData, "<u2").copy()
+    drawn = stored.copy()
+    drawn[1000:2000] |= 0x8000
+    slice_.PixelData = drawn.tobytes()
+    slice_.add_new(0x60000100, "US", 16)
+    slice_.add_new(0x60000102, "US", 15)
+    (tmp_path / "source").mkdir()
+    slice_.save_as(tmp_path / "source" / "one.dcm", enforce_file_format=True)
+    scan(run, tmp_path / "source")
+    deidentify(run, Recipe(key_of(data_dir)))
+    (released,) = of(run, State.DEIDENTIFIED)
+    assert released.target is not None
+    cleaned = pydicom.dcmread(released.target)
+    assert np.array_equal(np.frombuffer(cleaned.PixelData, "<u2"), stored)
+    assert "113101" in [item.CodeValue for item in cleaned.DeidentificationMethodCodeSequence]
 
 
 @pytest.mark.system_program("tesseract")

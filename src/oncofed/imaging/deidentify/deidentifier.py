@@ -22,6 +22,8 @@ from oncofed.imaging.deidentify.clean import Cleaning, Secret
 from oncofed.imaging.deidentify.header import whose
 from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, Action, MethodCode, Policy
 from oncofed.imaging.deidentify.values import element, text_of
+from oncofed.imaging.pixels.masks import clear_unused_bits
+from oncofed.imaging.pixels.risk import overlay_in_pixels
 from oncofed.trust.pseudonyms import Pseudonyms
 
 Mask = Callable[[Dataset], object]
@@ -101,6 +103,10 @@ class Deidentifier:
     def _file(self, stream: BinaryIO, target: Path, mask: Mask | None, pixel_codes: tuple[MethodCode, ...]) -> Applied:
         opened = reading.read(stream, with_pixels=mask is not None)
         masked = mask is not None and bool(mask(opened.dataset))
+        if mask is None and overlay_in_pixels(opened.dataset):
+            stream.seek(0)
+            opened = reading.read(stream, with_pixels=True)
+            masked = clear_unused_bits(opened.dataset)
         if masked and not pixel_codes:
             pixel_codes = (CLEAN_PIXELS,)
         try:

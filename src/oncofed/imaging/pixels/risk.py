@@ -77,6 +77,7 @@ _MEASURED = frozenset(("CT", "MR", "PT", "NM"))
 _PROJECTED = frozenset(("CR", "DX", "MG", "IO", "PX", "RG"))
 _CAPTURES = ("SCREEN", "SCREENSHOT", "DOSE", "REPORT", "PROTOCOL", "CAPTURE", "FILM", "PASTED", "VOLREN", "RENDER")
 _DOCUMENTS = frozenset((uids.EncapsulatedPDFStorage, uids.EncapsulatedCDAStorage))
+_OVERLAY_POSITIONS = tuple(group << 16 | 0x0102 for group in range(0x6000, 0x6020, 2))
 _SLIDES = uids.VLWholeSlideMicroscopyImageStorage
 
 
@@ -124,11 +125,12 @@ def assess(dataset: Dataset) -> Risk:
 
 def overlay_in_pixels(dataset: Dataset) -> bool:
     """A graphic overlay lies in bits of the pixels that the image does not use (retired, PS3.3 C.9.2 of 2004)."""
-    stored = number(dataset, "BitsStored")
-    if not 0 < stored < number(dataset, "BitsAllocated"):
+    places = [tag for tag in _OVERLAY_POSITIONS if tag in dataset]
+    if not places:
         return False
-    positions = [(group, 0x0102) for group in range(0x6000, 0x6020, 2)]
-    return any(_small_number(dataset.get_item(tag).value) >= stored for tag in positions if tag in dataset)
+    stored = number(dataset, "BitsStored")
+    unused = 0 < stored < number(dataset, "BitsAllocated")
+    return unused and any(_small_number(dataset.get_item(tag).value) >= stored for tag in places)
 
 
 def _small_number(value: Any) -> int:
