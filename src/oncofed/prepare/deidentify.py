@@ -1,16 +1,16 @@
 """Stage deidentify: every indexed file, series by series, into ``images/`` under pseudonyms.
 
-A worker reads a file once, plans its masks, cleans it and puts it in place by one rename. The journal learns of a batch
-when all of it is there, so a run that is killed does at most one batch a worker again, with the same result.
+A worker reads a file once, plans its masks, cleans it and puts it in place by one rename. The journal learns of files
+when they are on the disk, every few seconds; what a run does again after it was killed has the same result.
 """
 
 import errno
 import hashlib
 import json
 import logging
-import os
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,9 @@ from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, DEFACED
 from oncofed.imaging.headers import BROKEN, DAMAGED, UNREADABLE, Unusable
 from oncofed.imaging.pixels.deface import Face, take_out_face
 from oncofed.prepare import consistency
+from oncofed.prepare.atomic import flush
 from oncofed.prepare.faces import face_of
+from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.parallel import Here, Lost, Workers
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.recipe import Recipe, Tools
@@ -38,6 +40,7 @@ _BY_VERIFICATION = (
 )  # fmt: skip
 """Codes of the verification: what they say is of the last policy."""
 _DISK_FULL = "disk-full"
+_FLUSHED_S = 5.0
 _FILES, _BYTES = 40, 64 << 20
 """A batch is of one series, and no larger than this (one file may be)."""
 
@@ -95,6 +98,11 @@ class BatchOutcome:
     outcomes: list[Outcome] = field(default_factory=list)
     changes: dict[bytes, tuple[Change, ...]] = field(default_factory=dict)
 
+    @property
+    def full(self) -> bool:
+        """Whether the disk was full."""
+        return any(one.code == _DISK_FULL for one in self.outcomes)
+
 
 def deidentify(run: Run, recipe: Recipe, *, workers: Workers | None = None, progress: Progress | None = None) -> int:
     """De-identify all that is indexed; the number of files that were done now.
@@ -110,14 +118,29 @@ def deidentify(run: Run, recipe: Recipe, *, workers: Workers | None = None, prog
         ((total,),) = run.connection.execute("SELECT count(*) FROM files WHERE state = 'indexed'").fetchall()
         progress.begin("de-identifying", total)
         done = 0
-        for result in workers.map(deidentify_batch, batches(run, recipe)):
-            found = _lost(result.thing) if isinstance(result, Lost) else result
-            done += _keep(run, found)
-            progress.advance(len(found.outcomes))
+        for results in _together(workers.map(deidentify_batch, batches(run, recipe)), progress):
+            with disk_full_told():
+                flush(run.directory)
+            done += _keep(run, results)
         progress.end()
         consistency.withdraw(run)
         facts.update(done=done, profile=recipe.profile, policy=recipe.tools.policy.digest)
     return done
+
+
+def _together(results: Iterable["BatchOutcome | Lost[Batch]"], progress: Progress) -> Iterator[list["BatchOutcome"]]:
+    """Results of some seconds, to be made durable at once; a full disk ends them."""
+    waiting: list[BatchOutcome] = []
+    since = time.monotonic()
+    for result in results:
+        found = _lost(result.thing) if isinstance(result, Lost) else result
+        waiting.append(found)
+        progress.advance(len(found.outcomes))
+        if found.full or time.monotonic() - since > _FLUSHED_S:
+            yield waiting
+            waiting, since = [], time.monotonic()
+    if waiting:
+        yield waiting
 
 
 def _begin(run: Run, recipe: Recipe) -> None:
@@ -188,7 +211,7 @@ def _without_risk(known: tuple[tuple[str, str], ...]) -> bool:
 
 
 def deidentify_batch(batch: Batch) -> BatchOutcome:
-    """Do a batch; a full disk ends it, any other trouble only its own file. All that is done is on the disk then."""
+    """Do a batch; a full disk ends it, any other trouble only its own file."""
     result = BatchOutcome()
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it logs values that bend the standard
     for job in batch.jobs:
@@ -198,21 +221,7 @@ def deidentify_batch(batch: Batch) -> BatchOutcome:
             result.changes[outcome.changes] = changes
         if outcome.code == _DISK_FULL:
             break
-    try:
-        _flush([batch.directory / one.target for one in result.outcomes if one.target])
-    except OSError:
-        result.outcomes = [Outcome(job.file, code=_DISK_FULL) for job in batch.jobs]
     return result
-
-
-def _flush(targets: list[Path]) -> None:
-    """Have files and their directories written to the disk."""
-    for path in (*targets, *{target.parent for target in targets}):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 class _Held(Exception):
@@ -309,27 +318,32 @@ def _lost(batch: Batch) -> BatchOutcome:
     return BatchOutcome([Outcome(job.file, code=LOST) for job in batch.jobs])
 
 
-def _keep(run: Run, result: BatchOutcome) -> int:
-    """Write a batch into the journal; the number of files that are done."""
-    full = any(one.code == _DISK_FULL for one in result.outcomes)
-    outcomes = [one for one in result.outcomes if one.code != _DISK_FULL]
+def _keep(run: Run, results: list[BatchOutcome]) -> int:
+    """Write batches into the journal; the number of files that are done."""
+    done = 0
     with run.transaction():
-        sets = {digest: _change_set(run, digest, rows) for digest, rows in result.changes.items()}
-        for one in outcomes:
-            state = State.QUARANTINED if one.code else State.DEIDENTIFIED
-            run.connection.execute(
-                """UPDATE files SET state = ?, code = ?, patient_key = ?, target = ?, risk = ?, changes = ?
-                   WHERE id = ?""",
-                (state.value, one.code, one.patient_key, one.target, one.risk, sets.get(one.changes, 0), one.file),
-            )
-            run.connection.executemany(
-                """INSERT INTO review (token_hash, code, path, value, occurs) VALUES (?, ?, ?, ?, 1)
-                   ON CONFLICT DO UPDATE SET occurs = occurs + 1""",
-                one.review,
-            )
-    if full:
+        for result in results:
+            sets = {digest: _change_set(run, digest, rows) for digest, rows in result.changes.items()}
+            for one in result.outcomes:
+                if one.code != _DISK_FULL:
+                    _keep_one(run, one, sets.get(one.changes, 0))
+                    done += not one.code
+    if any(result.full for result in results):
         raise OncofedError(_DISK_FULL)
-    return sum(not one.code for one in outcomes)
+    return done
+
+
+def _keep_one(run: Run, one: Outcome, change_set: int) -> None:
+    state = State.QUARANTINED if one.code else State.DEIDENTIFIED
+    run.connection.execute(
+        "UPDATE files SET state = ?, code = ?, patient_key = ?, target = ?, risk = ?, changes = ? WHERE id = ?",
+        (state.value, one.code, one.patient_key, one.target, one.risk, change_set, one.file),
+    )
+    run.connection.executemany(
+        """INSERT INTO review (token_hash, code, path, value, occurs) VALUES (?, ?, ?, ?, 1)
+           ON CONFLICT DO UPDATE SET occurs = occurs + 1""",
+        one.review,
+    )
 
 
 def _change_set(run: Run, digest: bytes, rows: tuple[Change, ...]) -> int:

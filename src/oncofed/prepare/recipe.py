@@ -51,7 +51,7 @@ class Tools:
 
     @cached_property
     def deidentifier(self) -> Deidentifier:
-        """The de-identifier of policy and pseudonyms; who uses it flushes its files to the disk."""
+        """The de-identifier of policy and pseudonyms; its files are flushed by the stage."""
         return Deidentifier(self.policy, self.pseudonyms, secret=self._keep, durable=False)
 
     def _keep(self, review: Review, token: str) -> None:
