@@ -207,6 +207,7 @@ class _Writer:
         self._put(dataset, "PatientWeight", str(rng.randrange(45, 110)), TAG_RETAINED, TEXT_RETAINED)
         self._identities(dataset)
         self._texts(dataset, modality)
+        self._elsewhere(dataset)
         self._nested(dataset, day)
         self._private(dataset)
         return dataset
@@ -253,7 +254,15 @@ class _Writer:
             lambda: (f"tel {who.phone}", who.phone.rpartition(" ")[2]),
             lambda: (f"{who.family}_{who.given}_{day:%Y%m%d}", f"{who.family} {who.given} {day:%Y%m%d}"),
         )
-        return rng.choice(forms)()
+        other = rng.choice(_FAMILY.split())
+        more: tuple[Callable[[], tuple[str, str]], ...] = (
+            lambda: (f"Dr. {other}", other),
+            lambda: (f"{who.given}.{who.family}@mail.example".lower(), f"{who.given}.{who.family}".lower()),
+            lambda: (f"cf {self._root}.1.2.3.4", f"{self._root}.1.2.3.4"),
+            lambda: (f"{who.family.upper()}^{who.given.upper()}", f"{who.family} {who.given}"),
+            lambda: (f"id={who.number};name={who.family}", f"{who.number} {who.family}"),
+        )
+        return rng.choice((*forms, *more))()
 
     def _texts(self, dataset: Dataset, modality: str) -> None:
         """Descriptions: some clean, some with an identity behind or before what is worth keeping."""
@@ -273,6 +282,15 @@ class _Writer:
             self._put(dataset, keyword, text[:64] if keyword != "ImageComments" else text)
             self._add(TEXT_RETAINED, keyword, value=useful)
             self._add(TEXT_REMOVED, keyword, value=gone)
+
+    def _elsewhere(self, dataset: Dataset) -> None:
+        """Identities in texts of which the table says nothing."""
+        for keyword in ("FilterType", "ScanOptions", "LossyImageCompressionMethod"):
+            if self._rng.random() < 0.5:
+                self._put(dataset, keyword, self._who.number, TEXT_REMOVED)
+        identity, gone = self._identity()
+        self._put(dataset, "AcquisitionDeviceProcessingDescription", f"SHARP {identity}"[:64], TEXT_REMOVED, text=gone)
+        self._put(dataset, "ContributionDescription", f"{identity} saw it", TEXT_REMOVED, text=gone)
 
     def _nested(self, dataset: Dataset, day: date) -> None:
         """Identities inside sequences, listed in the table or not, and inside their items' items."""

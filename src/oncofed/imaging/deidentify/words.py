@@ -66,7 +66,7 @@ def _line(line: str, removed: list[str]) -> str:
                 named = False
             gap = gap if gap.strip() and not piece.strip() else piece
             continue
-        house = word_gone and _HOUSE.fullmatch(piece)
+        house = word_gone and _is_house(piece)
         word_gone = False
         street = piece.casefold() in _STREETS
         if named or house or street or not is_known(piece):
@@ -87,12 +87,17 @@ def _leads(word: str) -> bool:
     return word not in ("MR", "MRS") and word.casefold() in _LEADS_TO_A_NAME
 
 
+def _is_house(piece: str) -> bool:
+    """A whole number, perhaps with a letter, that is no word of the trade (3D)."""
+    return _HOUSE.fullmatch(piece) is not None and piece.casefold() not in vocabulary()
+
+
 def _take_back(kept: list[str], removed: list[str], *, street: bool) -> None:
     """Take out the number of the house before a word, and before “Road” and the like the name of the road, too."""
-    if street and len(kept) > 2 and kept[-1].isalpha() and _HOUSE.fullmatch(kept[-3]):
+    if street and len(kept) > 2 and kept[-1].isalpha() and _is_house(kept[-3]):
         removed.append(kept.pop())
         del kept[-1:]
-    if kept and _HOUSE.fullmatch(kept[-1]):
+    if kept and _is_house(kept[-1]):
         removed.append(kept.pop())
         del kept[-1:]
 

@@ -17,6 +17,7 @@ from oncofed.imaging.deidentify.words import cleaned, is_known
         ("T1 12 Long Road post", "T1 post"),
         ("T2 axial 3 4", "T2 axial 3 4"),
         ("DYN 3 of 7", "DYN 3 of 7"),
+        ("Lindenstrasse 3D T2", "3D T2"),
         ("slice 1.5 Lindenstrasse", "slice 1.5"),
     ],
 )
