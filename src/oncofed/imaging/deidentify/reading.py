@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pydicom.dataelem import RawDataElement
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
@@ -21,12 +21,14 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectorySto
 from oncofed.contracts.errors import BadInput, Corrupt
 from oncofed.imaging.deidentify.clean import CANNOT_CONVERT
 from oncofed.imaging.deidentify.values import PIXELS, SHORT_LENGTH
+from oncofed.imaging.deidentify.wellformed import UNDEFINED, TooShort, parsed
 
 BROKEN = (*CANNOT_CONVERT, RecursionError, MemoryError, struct.error, zlib.error, OSError)
 """What pydicom raises on bytes that are not what the standard says."""
 MOST_INFLATED = 1 << 30
 """Bytes that a deflated dataset may become."""
-UNDEFINED = 0xFFFFFFFF
+_HEADERS = (1 << 16, 1 << 20, 1 << 23)
+"""Bytes read at first, and then more, to find the end of a header."""
 _ITEM, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE0DD
 _BARE_GROUPS = frozenset({b"\x00\x00", b"\x02\x00", b"\x04\x00", b"\x08\x00", b"\x00\x08", b"\x00\x02"})
 
@@ -46,7 +48,7 @@ class Pixels:
 class Opened:
     """A file as read. ``pixels``: where they stand, when they were not read into the dataset."""
 
-    dataset: FileDataset
+    dataset: Dataset
     stream: BinaryIO
     implicit: bool
     little: bool
@@ -79,6 +81,28 @@ def read(stream: BinaryIO, *, with_pixels: bool) -> Opened:
 
 
 def _read(stream: BinaryIO, *, with_pixels: bool) -> Opened:
+    return (None if with_pixels else _well_formed(stream)) or _by_pydicom(stream, with_pixels=with_pixels)
+
+
+def _well_formed(stream: BinaryIO) -> Opened | None:
+    """By the byte-level road, if the file is well formed and its header not too long for it."""
+    data = b""
+    for size in _HEADERS:
+        more = stream.read(size)
+        data += more
+        try:
+            found = parsed(data, whole=len(more) < size)
+        except TooShort:
+            continue
+        if found is None:
+            break
+        stream.seek(found.end)
+        return _with_rest(Opened(found.dataset, stream, found.implicit, little=True), with_pixels=False)
+    stream.seek(0)
+    return None
+
+
+def _by_pydicom(stream: BinaryIO, *, with_pixels: bool) -> Opened:
     stop = None if with_pixels else _at_pixels
     meta, begin = _meta(stream)
     if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
@@ -119,7 +143,7 @@ def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag in PIXELS
 
 
-def _encoding(dataset: FileDataset) -> tuple[bool, bool]:
+def _encoding(dataset: Dataset) -> tuple[bool, bool]:
     """Implicit, little-endian: as the elements really are, whatever the transfer syntax says."""
     for element in dataset.values():
         if isinstance(element, RawDataElement):
@@ -132,7 +156,7 @@ def _with_rest(found: Opened, *, with_pixels: bool) -> Opened:
     """Check the lengths; find the pixels, and what stands behind them."""
     if not with_pixels:
         found.pixels = _pixels(found)
-        if found.pixels:
+        if found.pixels and found.stream.seek(0, io.SEEK_END) > found.pixels.end:
             found.stream.seek(found.pixels.end)
             rest = read_dataset(found.stream, found.implicit, found.little)
             found.dataset.update(dict(rest.items()))

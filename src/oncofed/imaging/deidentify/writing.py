@@ -24,8 +24,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from oncofed.imaging.deidentify.reading import UNDEFINED, Opened
+from oncofed.imaging.deidentify.reading import Opened
 from oncofed.imaging.deidentify.values import KNOWN, SHORT_LENGTH, Element
+from oncofed.imaging.deidentify.wellformed import UNDEFINED
 
 IMPLEMENTATION = "2.25.331045817265342417170498122346512948161"
 """Our implementation class UID: a random UUID (PS3.5 B.2)."""
@@ -68,7 +69,7 @@ class Encoder:
             held = dict(dataset.items())
         if _CHARACTER_SET in held:
             charset = dataset.get("SpecificCharacterSet", charset)
-        for tag in sorted(held if tags is None else tags):
+        for tag in sorted(held if tags is None else tags, key=int):
             element: Element = held[tag]
             if self._must_convert(element):
                 element = dataset[tag]
@@ -157,8 +158,8 @@ def content(opened: Opened, syntax: str) -> Iterator[bytes]:
     if pixels is None:
         yield from encoder.chunks(opened.dataset)
         return
-    before = [tag for tag, _ in opened.dataset.items() if tag < pixels.tag]
-    after = [tag for tag, _ in opened.dataset.items() if tag > pixels.tag]
+    before = [tag for tag, _ in opened.dataset.items() if int(tag) < pixels.tag]
+    after = [tag for tag, _ in opened.dataset.items() if int(tag) > pixels.tag]
     yield from encoder.chunks(opened.dataset, tags=before)
     vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
     yield encoder.header(pixels.tag, vr, pixels.length)

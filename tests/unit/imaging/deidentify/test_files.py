@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import dcmread
@@ -32,6 +32,7 @@ from oncofed.imaging.deidentify import (
     Deidentifier,
     compile_policy,
     reading,
+    wellformed,
     writing,
 )
 from oncofed.trust.pseudonyms import Pseudonyms
@@ -72,6 +73,10 @@ def check(path: Path, directory: Path) -> str:
         assert applied in REFUSED
         assert not one.exists()
         return applied
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_well_formed", lambda _stream: None)
+        assert RESEARCH.file(before, other) == applied  # by pydicom alone
+        assert one.read_bytes() == other.read_bytes()
     again = Deidentifier(compile_policy(PROFILES["research"]), Pseudonyms(b"s" * 32), durable=False)
     assert again.file(before, other) == applied
     assert one.read_bytes() == other.read_bytes()
@@ -125,6 +130,7 @@ def saved(dataset: Dataset, syntax: str = ExplicitVRLittleEndian, *, meta: bool 
     buffer = io.BytesIO()
     dataset.file_meta = FileMetaDataset()
     if meta:
+        dataset.file_meta.FileMetaInformationGroupLength = 0  # pydicom puts in what is right
         dataset.file_meta.TransferSyntaxUID = syntax
         dataset.preamble = b"Okonkwo".ljust(128, b"\0")
         dataset.file_meta.SourceApplicationEntityTitle = "OKONKWO"
@@ -315,7 +321,10 @@ def test_a_tag_given_twice_counts_once(tmp_path: Path) -> None:
     assert b"konkwo" not in (tmp_path / "a.dcm").read_bytes()
 
 
-SOURCE = saved(small(PixelData=b"\1\2\3\4", ReferencedSeriesSequence=[small()], SeriesDescription="CT of Okonkwo"))
+CARRIED = small(ReferencedSeriesSequence=[small()], SeriesDescription="CT of Okonkwo", PixelData=b"\1\2\3\4")
+CARRIED["PixelData"].VR = "OB"
+SOURCE = saved(CARRIED)
+IMPLICIT = saved(CARRIED, ImplicitVRLittleEndian)
 
 
 FLIPS = st.lists(st.tuples(st.integers(132, len(SOURCE) - 1), st.integers(0, 255)), max_size=5)
@@ -332,6 +341,48 @@ def test_damaged_bytes_never_do_more_than_be_refused(length: int, flips: list[tu
         came = outcome(bytes(content[:length]), Path(folder) / "a.dcm")
         assert isinstance(came, Applied) or came in REFUSED
         assert [path.name for path in Path(folder).iterdir()] == (["a.dcm"] if isinstance(came, Applied) else [])
+
+
+@settings(max_examples=200)
+@example(flips=[], implicit=False)
+@example(flips=[], implicit=True)
+@given(
+    flips=st.lists(st.tuples(st.integers(132, len(SOURCE) - 1), st.integers(0, 255)), max_size=3),
+    implicit=st.booleans(),
+)
+def test_both_roads_are_one(flips: list[tuple[int, int]], implicit: bool) -> None:
+    """Whatever passes the gate of the byte-level road comes out as pydicom's road writes it."""
+    content = bytearray(IMPLICIT if implicit else SOURCE)
+    for place, value in flips:
+        if place < len(content):
+            content[place] = value
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        fast, slow = Path(folder) / "fast.dcm", Path(folder) / "slow.dcm"
+        try:
+            passed = wellformed.parsed(bytes(content), whole=True)
+        except RecursionError:
+            passed = None
+        assert passed is not None or flips
+        came = outcome(bytes(content), fast)
+        patch.setattr(reading, "_well_formed", lambda _stream: None)
+        if passed is not None:
+            assert outcome(bytes(content), slow) == came
+            assert not fast.exists() or fast.read_bytes() == slow.read_bytes()
+
+
+def test_most_real_files_take_the_byte_level_road(shared: Path) -> None:
+    files = sorted((shared / "dicom").rglob("*.dcm"))
+    assert all(wellformed.parsed(path.read_bytes(), whole=True) for path in files)
+
+
+def test_a_long_header_is_read_in_pieces(tmp_path: Path) -> None:
+    items = [small(SeriesDescription="liver " * 10) for _ in range(8_000)]
+    source = saved(small(ReferencedSeriesSequence=items, PixelData=b"\1\2\3\4"))
+    assert len(source) > 1 << 20
+    with pytest.raises(wellformed.TooShort):
+        wellformed.parsed(source[: 1 << 20], whole=False)
+    RESEARCH.file(source, tmp_path / "a.dcm")
+    assert len(dcmread(tmp_path / "a.dcm").ReferencedSeriesSequence) == 8_000
 
 
 def test_a_source_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -1,0 +1,210 @@
+"""The byte-level road: the header of a well-formed file, parsed at once into the elements pydicom would give.
+
+Behind a strict gate: preamble, meta information whose group length is right, little endian as the transfer syntax
+says, tags ascending, known VRs, zeros where the standard reserves them, every length ending exactly where the item
+around it does. Anything else is left to pydicom (``None``). Rules and writing are the same on both roads.
+"""
+
+import struct
+from functools import cache
+from typing import NamedTuple
+
+from pydicom.charset import convert_encodings
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
+
+from oncofed.imaging.deidentify.values import KNOWN, PIXELS, SHORT_LENGTH, TEXT, usual_vr
+
+UNDEFINED = 0xFFFFFFFF
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_META_BEGIN = 144
+"""After preamble, prefix and the element that gives the length of the meta information."""
+_DEEPEST = 64
+_DEFAULT = ("iso8859",)
+_CHARACTER_SET = BaseTag(0x00080005)
+_TRANSFER_SYNTAX = 0x00020010
+_OTHER_ROADS = frozenset({ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian})
+
+_header = struct.Struct("<HH2sH").unpack_from
+_long = struct.Struct("<L").unpack_from
+_item = struct.Struct("<HHL").unpack_from
+_VRS = {vr.encode(): (vr, vr in SHORT_LENGTH) for vr in KNOWN}
+
+Elements = dict[BaseTag, DataElement | RawDataElement]
+Charset = tuple[str, ...]
+
+
+class WellFormed(NamedTuple):
+    """A dataset with its meta information; ``end``: where the pixel element begins, or the last byte read."""
+
+    dataset: Dataset
+    meta: FileMetaDataset
+    implicit: bool
+    end: int
+
+
+class TooShort(Exception):
+    """An element ends behind the bytes given: more of the file is needed."""
+
+
+class _NotWellFormedError(Exception):
+    pass
+
+
+def parsed(data: bytes, *, whole: bool) -> WellFormed | None:
+    """The header in the first bytes of a file; None where the gate is shut, ``TooShort`` where more is needed.
+
+    ``whole``: the bytes are all of the file.
+    """
+    try:
+        meta, implicit, begin = _meta(data)
+        parser = _Parser(data, implicit=implicit)
+        elements, end = parser.elements(begin, len(data), _DEFAULT, 0)
+    except (_NotWellFormedError, struct.error, LookupError, ValueError):
+        return None
+    except TooShort:
+        if whole:
+            return None
+        raise
+    if not whole and end == len(data):
+        raise TooShort
+    dataset = parser.dataset(elements, _DEFAULT)
+    dataset.file_meta = meta
+    return WellFormed(dataset, meta, implicit, end)
+
+
+def _meta(data: bytes) -> tuple[FileMetaDataset, bool, int]:
+    """The meta information, whether it announces implicit VRs, and where it ends."""
+    if data[128:140] != b"DICM\2\0\0\0UL\4\0":
+        raise _NotWellFormedError
+    end = _META_BEGIN + _long(data, 140)[0]
+    elements, stop = _Parser(data[:end], implicit=False).elements(_META_BEGIN, end, _DEFAULT, 0)
+    named = elements.get(BaseTag(_TRANSFER_SYNTAX))
+    syntax = UID(named.value.decode("ascii").rstrip("\0 ")) if named is not None and named.value else UID("")
+    if stop != end or syntax in _OTHER_ROADS or not syntax.is_transfer_syntax:
+        raise _NotWellFormedError
+    if any(tag >> 16 != 2 for tag in elements):
+        raise _NotWellFormedError
+    implicit = syntax == ImplicitVRLittleEndian
+    if implicit and data[end + 4 : end + 6] in _VRS:
+        raise _NotWellFormedError  # it may be explicit in truth
+    return FileMetaDataset(Dataset(elements)), implicit, end
+
+
+@cache
+def _charset(value: bytes | None) -> Charset:
+    names = (value or b"").decode("ascii").rstrip("\0 ").split("\\")
+    return tuple(convert_encodings([name.strip() for name in names]))
+
+
+class _Parser:
+    """The bytes, and how they are encoded."""
+
+    def __init__(self, data: bytes, *, implicit: bool) -> None:
+        self._data, self._implicit = data, implicit
+
+    def dataset(self, elements: Elements, charset: Charset) -> Dataset:
+        """The elements as a dataset with their character set."""
+        named = elements.get(_CHARACTER_SET)
+        dataset = Dataset(elements, parent_encoding=list(charset))
+        own = _charset(named.value) if named is not None else charset
+        dataset.set_original_encoding(self._implicit, True, list(own))
+        return dataset
+
+    def elements(self, at: int, end: int, charset: Charset, depth: int) -> tuple[Elements, int]:
+        """Elements from ``at`` to ``end``, to the pixels at the top, or to the end of an item of undefined length."""
+        found: Elements = {}
+        data, implicit, last = self._data, self._implicit, -1
+        while at < end:
+            if at + 8 > end:
+                raise self._outside(end)
+            group, number, length = _item(data, at)
+            plain = group << 16 | number
+            if plain == _ITEM_END or (plain in PIXELS and not depth):
+                break
+            if plain <= last:
+                raise _NotWellFormedError
+            tag = BaseTag(plain)
+            vr, length, at = (usual_vr(plain), length, at + 8) if implicit else self._explicit(at, end)
+            if vr == "SQ":
+                items, at = self._items(at, length, end, (charset, depth + 1))
+                found[tag] = DataElement(tag, vr, Sequence(items), is_undefined_length=length == UNDEFINED)
+            else:
+                stop = at + length
+                if length == UNDEFINED or stop > end:
+                    raise _NotWellFormedError if length == UNDEFINED else self._outside(end)
+                value = data[at:stop] if length or (vr in TEXT and not implicit) else None
+                found[tag] = RawDataElement(tag, None if implicit else vr, length, value, at, implicit, True, True)
+                at = stop
+                if plain == 0x00080005:
+                    charset = _charset(value)
+            last = plain
+        return found, at
+
+    def _explicit(self, at: int, end: int) -> tuple[str, int, int]:
+        """VR and length of an element with explicit VR, and where its value begins."""
+        _group, _number, letters, length = _header(self._data, at)
+        vr, short = _VRS[letters]
+        if short:
+            return vr, length, at + 8
+        if length:
+            raise _NotWellFormedError
+        if at + 12 > end:
+            raise self._outside(end)
+        return vr, _long(self._data, at + 8)[0], at + 12
+
+    def _outside(self, end: int) -> Exception:
+        """More bytes may help only where it was the bytes that ended, not the item around."""
+        return TooShort() if end == len(self._data) else _NotWellFormedError()
+
+    def _items(self, at: int, length: int, end: int, around: tuple[Charset, int]) -> tuple[list[Dataset], int]:
+        """The items of a sequence, and where it ends."""
+        open_end = length == UNDEFINED
+        stop = end if open_end else at + length
+        if stop > end:
+            raise self._outside(end)
+        if around[1] > _DEEPEST:
+            raise _NotWellFormedError
+        items: list[Dataset] = []
+        while open_end or at < stop:
+            if at + 8 > stop:
+                raise self._outside(stop)
+            group, number, size = _item(self._data, at)
+            tag = group << 16 | number
+            at += 8
+            if open_end and tag == _SEQUENCE_END and not size:
+                break
+            if tag != _ITEM:
+                raise _NotWellFormedError
+            item, at = self._one(at, size, stop, around)
+            items.append(item)
+        return items, at
+
+    def _one(self, at: int, size: int, stop: int, around: tuple[Charset, int]) -> tuple[Dataset, int]:
+        """One item, and where it ends."""
+        charset, depth = around
+        open_end = size == UNDEFINED
+        end = stop if open_end else at + size
+        if end > stop:
+            raise self._outside(stop)
+        elements, at = self.elements(at, end, charset, depth)
+        if open_end:
+            if at + 8 > stop:
+                raise self._outside(stop)
+            group, number, rest = _item(self._data, at)
+            if group << 16 | number != _ITEM_END or rest:
+                raise _NotWellFormedError
+            at += 8
+        elif at != end:
+            raise _NotWellFormedError
+        item = self.dataset(elements, charset)
+        item.is_undefined_length_sequence_item = open_end
+        return item, at
