@@ -63,6 +63,22 @@ def disclosure(as_json: AsJson = False) -> None:
     _show(run(), as_json)
 
 
+@app.command()
+def prepare(
+    part: Annotated[
+        list[str] | None, typer.Option(help="Only these: leaks, references, score, pixels, mapping, speed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Leaks at any depth, references, the score on planted identities, text in pixels, speeds; peers where installed."""
+    from oncofed.bench.prepare import PARTS, run
+
+    chosen = part or list(PARTS)
+    if unknown := sorted(set(chosen) - set(PARTS)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(PARTS)}", param_hint="--part")
+    _show(run(chosen, _say(Console(stderr=True))), as_json)
+
+
 def _show(result: dict[str, Any], as_json: bool) -> None:
     """Print the result; status 1 when a bound is missed."""
     if as_json:
