@@ -70,7 +70,7 @@ def prepare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Leaks at any depth, references, the score on planted identities, text in pixels, speeds; peers where installed."""
+    """Leaks at any depth, references, score on planted identities, text in pixels, speeds; peers where installed."""
     from oncofed.bench.prepare import PARTS, run
 
     chosen = part or list(PARTS)
