@@ -485,7 +485,8 @@ def _tissue(generator: np.random.Generator) -> np.ndarray[Any, np.dtype[Any]]:
     body = 900.0 * (np.hypot(x - 128, y - 128) < 110)
     at = generator.uniform(90, 160, 2)
     nodule = 600.0 * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / 200.0)
-    return np.clip(body + nodule + generator.normal(300, 25, x.shape), 0, 4095).astype(np.uint16)
+    picture = np.clip(body + nodule + generator.normal(300, 25, x.shape), 0, 4095)
+    return np.asarray(picture, dtype=np.uint16)
 
 
 def _pixels(dataset: Dataset, picture: np.ndarray[Any, np.dtype[Any]]) -> None:

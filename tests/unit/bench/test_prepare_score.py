@@ -126,6 +126,7 @@ def test_the_whole_road_is_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_measure_has_its_promise_and_tells_each_miss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare_score, "PATIENTS", 1)
+    monkeypatch.setattr(prepare_score, "real_descriptions", list)
     told: list[str] = []
     figures, peers = prepare_score.measure(told.append)
     assert figures[0].name == "MIDI-B-style score"
@@ -134,3 +135,8 @@ def test_the_measure_has_its_promise_and_tells_each_miss(monkeypatch: pytest.Mon
     assert len([line for line in told if line.startswith("missed: ")]) == missed
     assert {f"score: {action}" for action in ACTIONS} <= {figure.name for figure in figures}
     assert peers == []
+
+
+def test_real_descriptions_are_told_where_they_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert prepare_score.real_descriptions() == []
