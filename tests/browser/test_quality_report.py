@@ -1,4 +1,4 @@
-"""The quality report in a browser: no axe finding, nothing sideways, nothing loaded; light and dark, wide and narrow."""
+"""The quality report in a browser: no axe finding, nothing sideways, nothing loaded; light, dark, wide and narrow."""
 
 from pathlib import Path
 

@@ -4,11 +4,9 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from oncofed.contracts.criteria import CRITERIA
 from oncofed.prepare.checks.findings import Cell, CheckResult, ClinicalFindings, Completeness
 from oncofed.prepare.checks.rules import CLINICAL_RULES, Rule
 from oncofed.prepare.checks.tables import MODEL, Tables
-from oncofed.warehouse.extraction import extractions
 
 MANDATORY, MINIMUM, RECOMMENDED = "mandatory", "minimum set", "recommended"
 
@@ -122,17 +120,3 @@ def _unfit(tables: Tables) -> CheckResult:
         of=sum(tables.count(name) for name in tables.given),
         count=rows,
     )
-
-
-def recorded_criteria(tables: Tables) -> dict[str, int]:
-    """Criterion → patients for whom it is recorded, for all criteria."""
-    return {
-        name: int(
-            tables.one(
-                f"SELECT count(DISTINCT patient_key) FROM v_{found.table} "
-                f"WHERE ({found.cell}) IS NOT NULL AND {found.where or 'TRUE'}"
-            )
-        )
-        for name, found in extractions().items()
-        if name in CRITERIA
-    }

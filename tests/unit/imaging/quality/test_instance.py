@@ -237,3 +237,42 @@ def test_every_file_of_pydicom_is_read_or_left_out(tmp_path: Path) -> None:
 
 def test_explicit_little_endian_is_what_is_written(ct: FileDataset, tmp_path: Path) -> None:
     assert facts(ct, tmp_path).transfer_syntax == ExplicitVRLittleEndian
+
+
+def test_a_file_cut_in_its_header_is_damaged_or_read(ct: FileDataset, tmp_path: Path) -> None:
+    series.write([ct], tmp_path)
+    whole = (tmp_path / "0000.dcm").read_bytes()
+    codes = set()
+    for length in range(0, 2400, 7):
+        (tmp_path / "cut").write_bytes(whole[:length])
+        found = read_instance(tmp_path / "cut", tmp_path)
+        codes.add(found.code if isinstance(found, Unreadable) else "")
+    assert codes == {"file-not-dicom", "file-damaged", "file-no-series", ""}
+
+
+def test_fewer_compressed_frames_than_stated(ct: FileDataset, tmp_path: Path) -> None:
+    values = np.stack([series.pixels(ct)] * 2)
+    ct.NumberOfFrames = 2
+    series.put(ct, values)
+    ct.compress(JPEGLSLossless)
+    ct.NumberOfFrames = 3
+    assert facts(ct, tmp_path).pixel_problem == "pixels-undecodable"
+
+
+def test_numbers_with_a_fraction_have_no_ceiling(ct: FileDataset, tmp_path: Path) -> None:
+    values = series.pixels(ct).astype(np.float32)
+    for name in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
+        delattr(ct, name)
+    ct.BitsAllocated = 32
+    ct.FloatPixelData = values.tobytes()
+    found = facts(ct, tmp_path)
+    assert found.pixels is not None
+    assert (found.pixels.high, found.pixels.clipped) == (values.max(), False)
+
+
+def test_a_file_that_does_not_name_its_syntax(ct: FileDataset, tmp_path: Path) -> None:
+    del ct.file_meta.TransferSyntaxUID
+    ct.save_as(tmp_path / "0000.dcm", implicit_vr=True, little_endian=True)
+    found = read_instance(tmp_path / "0000.dcm", tmp_path)
+    assert isinstance(found, Instance)
+    assert (found.transfer_syntax, found.pixel_problem) == ("", "pixels-undecodable")

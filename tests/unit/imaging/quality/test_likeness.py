@@ -65,8 +65,8 @@ def test_real_people_are_not_alike(shared: Path) -> None:
         found = read_instance(path, shared)
         if isinstance(found, Instance) and found.pixels and found.pixels.likeness:
             people[found.uid] = (found.patient, found.pixels.likeness)
-    assert len(people) > 400
-    assert len({patient for patient, _ in people.values()}) > 8
+    assert len(people) > 150
+    assert len({patient for patient, _ in people.values()}) > 5
     assert list(near_duplicates(people.values())) == []
 
 
