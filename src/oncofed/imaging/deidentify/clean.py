@@ -16,6 +16,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
 from oncofed.imaging.deidentify.changes import Change, Review
+from oncofed.imaging.deidentify.content import settle_subject
 from oncofed.imaging.deidentify.dates import capped_age, shifted
 from oncofed.imaging.deidentify.dummies import dummy, dummy_items
 from oncofed.imaging.deidentify.free_text import SEARCHED_BYTES, Care, FreeText
@@ -67,6 +68,7 @@ _CODED_CONTENT = frozenset({0x0040A730, 0x00400555, 0x00400610, 0x00700001})
 """Sequences of content items and graphics: their codes stay, their texts are long ones."""
 _CODE, _SCHEME = frozenset({0x00080100, 0x00080104, 0x00080119}), frozenset({0x00080102, 0x00080103})
 _DESIGNATOR = 0x00080102
+_CONTENT = 0x0040A730
 _PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
 _TIMES = frozenset({"DA", "TM", "DT"})
 _REMEMBERED = 256
@@ -179,6 +181,8 @@ class Cleaning:
         inside = place.item.level.inside(place.number)
         for index, item in enumerate(items):
             self._dataset(item, inside, f"{place.path}[{index}].", place.item, cleaned=cleaned)
+            if place.number == _CONTENT and (reason := settle_subject(item, self.policy)):
+                self.changes.append(Change(f"{place.path}[{index}]", Action.CLEAN.value, reason))
 
     def _leaf(self, place: "_Place", action: Action) -> Value | Kept:
         """The new value of a listed leaf."""

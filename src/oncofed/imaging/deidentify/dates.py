@@ -11,6 +11,9 @@ _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _AGES_A_YEAR = {"D": 365.25, "W": 52.1775, "M": 12.0, "Y": 1.0}
 _CACHED = 4096
 
+PLACEHOLDERS = frozenset({"00010101", "18000101", "19000101", "19010101", "19700101"})
+"""What programs write where there is no date."""
+
 
 @lru_cache(_CACHED)
 def shifted_date(text: str, days: int) -> str | None:
@@ -54,7 +57,12 @@ def is_time(text: str) -> bool:
 
 
 def shifted(text: str, vr: str, days: int) -> str | None:
-    """One value of DA, DT or TM (which stays); None where it is none."""
+    """One value of DA, DT or TM (which stays); None where it is none.
+
+    A date that stands for none stays: moved, it would tell by how many days the others were.
+    """
+    if text[:8] in PLACEHOLDERS:
+        return text
     if vr == "TM":
         return text if is_time(text) else None
     return shifted_date(text, days) if vr == "DA" else shifted_date_time(text, days)

@@ -48,6 +48,11 @@ def dummy(vr: str, tag: int, text: str, pseudonyms: Pseudonyms) -> str | bytes:
     return pseudonyms.text(text, keyword_for_tag(tag) or f"{tag:08x}")
 
 
+def dummy_date() -> str:
+    """The date that stands for none."""
+    return str(_FIXED["DA"])
+
+
 def dummy_items(tag: int) -> list[Dataset]:
     """One item that says nothing, of the form the sequence asks for."""
     keyword = keyword_for_tag(tag)

@@ -82,6 +82,18 @@ _METHODS = {
 _LETTERS = {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.UID, "U*": Action.UID}
 _OVERRIDDEN = _LETTERS | {"K": Action.KEEP, "C": Action.CLEAN}
 _TIMES = frozenset({"DA", "TM", "DT"})
+PUBLISHED_DATES = frozenset(
+    (
+        "ContextGroupVersion",
+        "ContextGroupLocalVersion",
+        "TemplateVersion",
+        "TemplateLocalVersion",
+        "EffectiveDateTime",
+        "EthicsCommitteeApprovalEffectivenessStartDate",
+        "EthicsCommitteeApprovalEffectivenessEndDate",
+    )
+)
+"""Dates anybody can look up: moved, they would tell by how many days the patient's others were."""
 _IDENTITY = frozenset({"PatientID", "PatientName"})
 _ORDER = {
     "1": (Action.DUMMY, Action.EMPTY, Action.REMOVE),
@@ -222,6 +234,8 @@ def _optional(row: Row, option: Option, mark: str) -> Action | None:
     if row.keyword == "PatientAge":
         return Action.AGE
     if option is Option.RETAIN_MODIFIED_DATES:
+        if row.keyword in PUBLISHED_DATES:
+            return None
         if row.vr in _TIMES:
             return Action.SHIFT
         return Action.KEEP if row.keyword == "TimezoneOffsetFromUTC" else None

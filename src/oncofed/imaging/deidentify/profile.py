@@ -88,6 +88,19 @@ def number_of(name: str) -> int:
     raise BadInput("profile-invalid", f"there is no attribute “{name}”")
 
 
+_DEVICE_DATES = MappingProxyType(
+    {
+        "CalibrationDate": "X",
+        "DateOfLastCalibration": "X",
+        "DateTimeOfLastCalibration": "X",
+        "CalibrationDateTime": "Z",
+        "DateOfLastDetectorCalibration": "D",
+        "DateOfManufacture": "X",
+        "DateOfInstallation": "X",
+    }
+)
+"""Dates that many patients share with a device: moved for each by other days, they would tell the difference."""
+
 RESEARCH = Profile(
     "research",
     frozenset(
@@ -101,6 +114,7 @@ RESEARCH = Profile(
             Option.CLEAN_GRAPHICS,
         }
     ),
+    _DEVICE_DATES,
 )
 MINIMAL = Profile("minimal", frozenset({Option.RETAIN_MODIFIED_DATES}))
 STRICT = Profile("strict", deface=True)

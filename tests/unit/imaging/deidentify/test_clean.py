@@ -200,10 +200,10 @@ def test_a_date_that_is_none_goes_and_is_reported(keyword: str, vr: str) -> None
 
 def test_several_dates_in_one_value_and_empty_ones() -> None:
     dataset = patient(StudyDate="")
-    dataset.add_new(0x00181200, "DA", ["20200102", "", "20200103"])
+    dataset.add_new(0x00080022, "DA", ["20200102", "", "20200103"])
     RESEARCH.apply(dataset)
     assert dataset.StudyDate == ""
-    first, empty, last = dataset[0x00181200].value
+    first, empty, last = dataset[0x00080022].value
     assert (empty, int(last) - int(first)) == ("", 1)
 
 
@@ -519,3 +519,52 @@ def test_overrides_are_obeyed_at_every_depth() -> None:
     deidentifier(PatientWeight="K", ProtocolName="C", Manufacturer="X").apply(dataset)
     assert dataset.PatientWeight == dataset.ReferencedSeriesSequence[0].PatientWeight == 70
     assert dataset.ProtocolName == "liver"
+
+
+def concept(value: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", "Subject"
+    return code
+
+
+def age_item(years: str, unit: str = "a") -> Dataset:
+    measured, item = Dataset(), Dataset()
+    measured.NumericValue = years
+    measured.FloatingPointValue = float(years)
+    measured.MeasurementUnitsCodeSequence = [concept(unit)]
+    item.ValueType, item.ConceptNameCodeSequence = "NUM", [concept("121033")]
+    item.MeasuredValueSequence = [measured]
+    return item
+
+
+@pytest.mark.parametrize(("years", "unit", "left"), [("97", "a", 90), ("45", "a", 45), ("970", "mo", 970)])
+def test_an_age_in_a_report_is_capped_too(years: str, unit: str, left: int) -> None:
+    dataset = patient(ContentSequence=[age_item(years, unit)])
+    RESEARCH.apply(dataset)
+    measured = dataset.ContentSequence[0].MeasuredValueSequence[0]
+    assert measured.NumericValue == left
+    assert ("FloatingPointValue" in measured) is (years != "97")
+
+
+def test_an_age_in_a_report_goes_without_patient_characteristics() -> None:
+    dataset = patient(ContentSequence=[age_item("45"), age_item("45")])
+    del dataset.ContentSequence[1].MeasuredValueSequence
+    deidentifier(Option.CLEAN_STRUCTURED_CONTENT).apply(dataset)
+    assert not dataset.ContentSequence[0].MeasuredValueSequence
+
+
+def test_a_birth_date_in_a_report_never_stays_nor_tells_the_shift() -> None:
+    item = Dataset()
+    item.ValueType, item.ConceptNameCodeSequence, item.Date = "DATE", [concept("121031")], "19610417"
+    dataset = patient(ContentSequence=[item])
+    RESEARCH.apply(dataset)
+    assert dataset.ContentSequence[0].Date == "19000101"
+
+
+def test_a_date_anybody_can_look_up_does_not_tell_the_shift() -> None:
+    code = Dataset()
+    code.ContextGroupVersion = "20020904000000"
+    dataset = patient(AnatomicRegionSequence=[code], DateOfManufacture="20100501")
+    RESEARCH.apply(dataset)
+    assert dataset.AnatomicRegionSequence[0].ContextGroupVersion == "19000101000000"
+    assert "DateOfManufacture" not in dataset

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from oncofed.imaging.deidentify.dates import capped_age, shifted
 
-DATES = st.dates(date(1900, 1, 1), date(2099, 12, 31))
+DATES = st.dates(date(1901, 1, 2), date(2099, 12, 31)).filter(lambda day: day != date(1970, 1, 1))
 DAYS = st.integers(-36_500, 36_500)
 
 
@@ -58,7 +58,7 @@ def test_other_forms(value: str, vr: str, expected: str) -> None:
         ("Smith", "DA"),
         ("-", "DA"),
         ("20200101-x", "DA"),
-        ("00010101", "DA"),
+        ("00020101", "DA"),
         ("20201301", "DT"),
         ("yesterday", "DT"),
         ("Smith", "TM"),
@@ -80,3 +80,8 @@ def test_ages_above_the_cap_are_told_as_one_more(age: str, expected: str | None)
 
 def test_months_count_for_the_cap() -> None:
     assert capped_age("999M", 80) == "081Y"
+
+
+@pytest.mark.parametrize(("value", "vr"), [("19000101", "DA"), ("19700101000000", "DT"), ("00010101", "DA")])
+def test_a_date_that_stands_for_none_does_not_tell_the_shift(value: str, vr: str) -> None:
+    assert shifted(value, vr, -400) == value
