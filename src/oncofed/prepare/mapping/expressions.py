@@ -69,6 +69,8 @@ class Scope:
     columns: dict[str, dict[str, str]]
     """Relation → column as a mapping may write it (any case) → the column's name."""
     joins: list[str] = field(default_factory=list)
+    where: str = "TRUE"
+    """Which rows the rule takes."""
     made: int = 0
 
     @property
@@ -115,7 +117,7 @@ class Scope:
         self.made += 1
         name = f"value_{self.rule.relation}_{id(self)}_{alias}"
         distinct: list[str] = column_values(
-            self.connection, f"SELECT DISTINCT {sql} AS v FROM {self.source} WHERE {sql} IS NOT NULL"
+            self.connection, f"SELECT DISTINCT {sql} AS v FROM {self.source} WHERE {sql} IS NOT NULL AND {self.where}"
         )
         answers = [answer(value) for value in distinct]
         self.connection.execute(
@@ -254,13 +256,16 @@ def _joined(scope: Scope, expression: Expression, criterion: str) -> Value:
 
 def _mapped(scope: Scope, raw: str, name: str, code_map: CodeMap, criterion: str) -> Value:
     allowed = frozenset(domain(criterion)) if criterion else None
+    targets = {row.target for row in code_map.rows} - {NOTHING}
+    if allowed is not None and targets and allowed.isdisjoint(targets):
+        raise BadInput("mapping-invalid", f"a code map leads to “{min(targets)}”, which is no code of {criterion}")
 
     def answer(value: str) -> Answer:
         target = code_map.target(value)
         if target is None or target == NOTHING:
             return Answer(None, target == NOTHING, code_map.is_disputed(value))
         if allowed is not None and target not in allowed:
-            raise BadInput("mapping-invalid", f"a code map leads to “{target}”, which is no code of {criterion}")
+            return Answer(None, False)
         return Answer(target, True, code_map.is_disputed(value))
 
     return _answered(scope, raw, name, answer)

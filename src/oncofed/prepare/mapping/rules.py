@@ -67,6 +67,7 @@ def compile_rule(
     if rule.relation not in opened.tables:
         raise BadInput("mapping-relation-missing", f"the source has no relation “{rule.relation}”")
     scope.open_joins()
+    scope.where = conditions_sql(rule.when, scope.column)
     mapping = loaded.mapping
     identifier = rule.patient or mapping.patient
     patient = scope.column(identifier) if identifier else "NULL"
@@ -136,7 +137,6 @@ def _assembled(scope: Scope, table: str, rule: Rule, patient: str, values: dict[
     if measured := [f"({outputs[one]}) IS NULL" for one in ("value_number", "value_code") if one in values]:
         missing = f"({missing}) OR ({' AND '.join(measured)})"
     silent = _nothing_said(table, values, outputs, required)
-    where = conditions_sql(rule.when, scope.column)
     problems = [(target, problem) for target, value in values.items() for problem in value.problems]
     incomplete = Problem("row-incomplete", f"({missing}) AND NOT ({silent})", "", "")
     used = {one.casefold() for one in rule.needed} | {(scope.loaded.mapping.patient or "").casefold()}
@@ -148,7 +148,7 @@ def _assembled(scope: Scope, table: str, rule: Rule, patient: str, values: dict[
         for join in rule.join
     }
     return Compiled(
-        rule.relation, scope.source, where, outputs, f"NOT ({missing})", incomplete.when,
+        rule.relation, scope.source, scope.where, outputs, f"NOT ({missing})", incomplete.when,
         (*problems, ("", incomplete)), frozenset(used), elsewhere,
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """EuCanImage: the published REDCap records and the FHIR published as what they must become give the same tables.
 
 Compared are all columns but the engine's own numbers, of all tables, row by row, with the condition a row belongs
-to named by its patient, laterality and diagnosis. Two differences of the published FHIR are taken out first, and only here:
-it writes PSC under the code of NAFLD, and ages above 90 are capped alike on both roads.
+to named by its patient, laterality and diagnosis. One difference of the published FHIR is taken out first, and only
+here: it writes PSC under the code of NAFLD. Ages above 90 are capped alike on both roads.
 """
 
 import csv

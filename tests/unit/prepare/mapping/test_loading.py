@@ -1,4 +1,5 @@
 """What a mapping file may not be: each fault has a code and a place."""
+# ruff: noqa: E501  (a table of faults is read across)
 
 from pathlib import Path
 
