@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oncofed.cli import prepare_fetch, prepare_map
+from oncofed.cli import prepare_certificate, prepare_fetch, prepare_map
 from oncofed.cli import prepare_show as show
 from oncofed.cli.node_load import Class, DatasetId, Directory, record_of, settings_of, told
 from oncofed.cli.prepare_key import key_of
@@ -23,7 +23,7 @@ app.add_typer(optouts_app, name="optouts")
 app.add_typer(prepare_fetch.app, name="fetch")
 app.command()(prepare_fetch.receive)
 app.command(name="map")(prepare_map.map_command)
-app.command("map")(prepare_map.map_command)
+app.command()(prepare_certificate.certificate)
 
 RunDirectory = Annotated[
     Path, typer.Option("--run", help="The run's directory: private, all that is known and made lies there.")

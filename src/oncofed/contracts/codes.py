@@ -283,6 +283,9 @@ PREPARE = {
     "certificate-invalid": Code(
         5, "this certificate is not what was signed", "Get it again from the data holder; do not rely on it."
     ),
+    "certificate-images-differ": Code(
+        5, "these are not the images that the certificate speaks of", "Get images and certificate again, together."
+    ),
     "prepare-plan-invalid": Code(2, "the plan cannot be used", "Correct what is named; see docs/reference/prepare.md."),
     "prepare-review-unknown": Code(
         2, "nothing of that number is held back", "Run `oncofed prepare review` for the list."

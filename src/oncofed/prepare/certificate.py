@@ -90,6 +90,33 @@ def read_certificate(path: Path, key: str | None = None) -> Certificate:
     return certificate
 
 
+def check_images(certificate: Certificate, directory: Path) -> int:
+    """Read every image that the certificate speaks of, below ``directory`` beside ``images.sha256``; their number.
+
+    Raises:
+        Corrupt: ``certificate-images-differ``: the list is another one, or an image is missing or changed.
+    """
+    try:
+        listed = (directory / IMAGES_FILE).read_bytes()
+    except OSError as error:
+        raise Corrupt("certificate-images-differ", f"{IMAGES_FILE} is not there") from error
+    if hashlib.sha256(listed).hexdigest() != certificate.statement["images"]["list_sha256"]:
+        raise Corrupt("certificate-images-differ", f"{IMAGES_FILE} is another list")
+    entries = [line.split("  ", 1) for line in listed.decode().splitlines()]
+    wrong = sum(not _is(directory / place, digest) for digest, place in entries)
+    if wrong:
+        raise Corrupt("certificate-images-differ", f"{wrong:,} of {len(entries):,} images are missing or changed")
+    return len(entries)
+
+
+def _is(path: Path, digest: str) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == digest
+    except OSError:
+        return False
+
+
 def _signed(statement: Statement) -> bytes:
     """The bytes that are signed: canonical JSON (sorted keys, no spaces, ASCII) behind what kind of message it is."""
     return _PREFIX + json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
