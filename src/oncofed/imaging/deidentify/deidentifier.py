@@ -101,12 +101,14 @@ class Deidentifier:
             return self._file(stream, target, mask, pixel_codes)
 
     def _file(self, stream: BinaryIO, target: Path, mask: Mask | None, pixel_codes: tuple[MethodCode, ...]) -> Applied:
-        opened = reading.read(stream, with_pixels=mask is not None)
-        masked = mask is not None and bool(mask(opened.dataset))
+        opened = reading.read(stream, with_pixels=False)
+        masked = False
         if mask is None and overlay_in_pixels(opened.dataset):
-            stream.seek(0)
-            opened = reading.read(stream, with_pixels=True)
-            masked = clear_unused_bits(opened.dataset)
+            mask = clear_unused_bits
+        if mask is not None:
+            reading.show_pixels(opened)
+            masked = bool(mask(opened.dataset))
+            reading.take_pixels(opened)
         if masked and not pixel_codes:
             pixel_codes = (CLEAN_PIXELS,)
         try:

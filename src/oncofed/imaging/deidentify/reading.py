@@ -9,9 +9,9 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_partial
@@ -22,6 +22,7 @@ from oncofed.contracts.errors import BadInput, Corrupt
 from oncofed.imaging.deidentify.clean import CANNOT_CONVERT
 from oncofed.imaging.deidentify.values import PIXELS, SHORT_LENGTH
 from oncofed.imaging.deidentify.wellformed import UNDEFINED, TooShort, parsed
+from oncofed.imaging.pixels.frames import BIG, Window
 
 BROKEN = (*CANNOT_CONVERT, RecursionError, MemoryError, struct.error, zlib.error, OSError)
 """What pydicom raises on bytes that are not what the standard says."""
@@ -30,6 +31,7 @@ MOST_INFLATED = 1 << 30
 _HEADERS = (1 << 16, 1 << 20, 1 << 23)
 """Bytes read at first, and then more, to find the end of a header."""
 _ITEM, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE0DD
+_PIXEL_DATA, _DELIMITER = 0x7FE00010, 8
 _BARE_GROUPS = frozenset({b"\x00\x00", b"\x02\x00", b"\x04\x00", b"\x08\x00", b"\x00\x08", b"\x00\x02"})
 
 
@@ -54,11 +56,38 @@ class Opened:
     little: bool
     pixels: Pixels | None = None
     inflated: bool = False
+    shown: Any = None
+    """The value of the pixels while they are in the dataset."""
+    replaced: DataElement | None = None
+    """The pixels that a mask made of them."""
 
     @property
     def transfer_syntax(self) -> str:
         """What the file meta information says; "" where it says nothing."""
         return str(self.dataset.file_meta.get("TransferSyntaxUID") or "")
+
+
+def show_pixels(opened: Opened) -> None:
+    """Put the pixels into the dataset for a mask to read and to replace: bytes, or a window of the file when large."""
+    pixels = opened.pixels
+    if pixels is None or pixels.tag != _PIXEL_DATA:
+        return
+    encapsulated = pixels.length == UNDEFINED
+    window = Window(opened.stream, pixels.start, pixels.end - pixels.start - (_DELIMITER if encapsulated else 0))
+    value = window if pixels.end - pixels.start > BIG else window.read()
+    opened.dataset.add_new(_PIXEL_DATA, "OB" if encapsulated else pixels.vr or "OW", value)
+    opened.dataset[_PIXEL_DATA].is_undefined_length = encapsulated
+    opened.shown = value
+
+
+def take_pixels(opened: Opened) -> None:
+    """Take them out again, and keep what a mask put in their place as ``replaced``."""
+    if opened.shown is None:
+        return
+    held = opened.dataset[_PIXEL_DATA]
+    del opened.dataset[_PIXEL_DATA]
+    opened.replaced = None if held.value is opened.shown else held
+    opened.shown = None
 
 
 def read(stream: BinaryIO, *, with_pixels: bool) -> Opened:

@@ -5,6 +5,7 @@ place in one step.
 """
 
 import contextlib
+import io
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -161,10 +162,24 @@ def content(opened: Opened, syntax: str) -> Iterator[bytes]:
     before = [tag for tag, _ in opened.dataset.items() if int(tag) < pixels.tag]
     after = [tag for tag, _ in opened.dataset.items() if int(tag) > pixels.tag]
     yield from encoder.chunks(opened.dataset, tags=before)
-    vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
-    yield encoder.header(pixels.tag, vr, pixels.length)
-    yield from _copied(opened.stream, pixels.start, pixels.end)
+    if opened.replaced is not None:
+        yield from _replaced(opened.replaced, encoder)
+    else:
+        vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
+        yield encoder.header(pixels.tag, vr, pixels.length)
+        yield from _copied(opened.stream, pixels.start, pixels.end)
     yield from encoder.chunks(opened.dataset, tags=after)
+
+
+def _replaced(element: DataElement, encoder: Encoder) -> Iterator[bytes]:
+    """Pixels that a mask made: bytes, or a file of which they are all."""
+    value = io.BytesIO(element.value) if isinstance(element.value, bytes) else element.value
+    size = value.seek(0, io.SEEK_END)
+    encapsulated = element.is_undefined_length
+    yield encoder.header(int(element.tag), str(element.VR), UNDEFINED if encapsulated else size)
+    yield from _copied(value, 0, size)
+    if encapsulated:
+        yield struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 
 
 def _copied(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:

@@ -96,16 +96,22 @@ def clear_unused_bits(dataset: Dataset) -> bool:
     used, high = number(dataset, "BitsStored"), number(dataset, "HighBit")
     if syntax(dataset).is_encapsulated or not 0 < used < shape.bits or high + 1 < used:
         return False
-    value = dataset["PixelData"].value
-    samples = np.frombuffer(value, shape.dtype).astype(shape.dtype.newbyteorder("="))
-    kept = samples & (((1 << used) - 1) << (high + 1 - used))
-    if words(dataset, "PixelRepresentation")[:1] == ("1",):
-        above = ((1 << shape.bits) - 1) ^ ((1 << (high + 1)) - 1)
-        kept = np.where(kept >> high & 1, kept | above, kept)
-    if np.array_equal(kept, samples):
-        return False
-    dataset.add_new("PixelData", str(dataset["PixelData"].VR), kept.astype(shape.dtype).tobytes())
-    return True
+    source, sink = opened(dataset), _sink(shape.frame_bytes * shape.frames, None)
+    vr, changed = str(dataset["PixelData"].VR), False
+    signed = words(dataset, "PixelRepresentation")[:1] == ("1",)
+    used_bits = ((1 << used) - 1) << (high + 1 - used)
+    above = ((1 << shape.bits) - 1) ^ ((1 << (high + 1)) - 1)
+    while data := source.read(shape.frame_bytes):
+        whole = len(data) // (shape.bits // 8) * (shape.bits // 8)
+        samples = np.frombuffer(data[:whole], shape.dtype).astype(shape.dtype.newbyteorder("="))
+        kept = samples & used_bits
+        if signed:
+            kept = np.where(kept >> high & 1, kept | above, kept)
+        changed = changed or not np.array_equal(kept, samples)
+        sink.write(kept.astype(shape.dtype).tobytes() + data[whole:])
+    if changed:
+        _set_pixels(dataset, sink, vr)
+    return changed
 
 
 def _sink(size: int, spool: Path | None) -> BinaryIO:
