@@ -125,8 +125,10 @@ class Cleaning:
             if number & 0xFFFF == 0 or number >> 16 in (0, 2):
                 del dataset[tag]
                 continue
-            place = _Place(item, number, one)
             action = actions.get(number)
+            if action is None and one.VR in NUMBERS and not number & 0x10000 and number >> 24 not in (0x50, 0x60):
+                continue
+            place = _Place(item, number, one)
             if action is not None:
                 self._listed(place, action)
             elif number & 0x10000:

@@ -21,7 +21,7 @@ from oncofed.imaging.deidentify.changes import Applied
 from oncofed.imaging.deidentify.clean import Cleaning, Secret
 from oncofed.imaging.deidentify.header import whose
 from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, Action, MethodCode, Policy
-from oncofed.imaging.deidentify.values import element, text_of
+from oncofed.imaging.deidentify.values import Element, element, text_of
 from oncofed.imaging.pixels.masks import clear_unused_bits
 from oncofed.imaging.pixels.risk import overlay_in_pixels
 from oncofed.trust.pseudonyms import Pseudonyms
@@ -35,6 +35,7 @@ _REMOVED = 0x00120062
 _TIME_MODIFIED = 0x00280303
 _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _PATIENT_ID = 0x00100020
+_CODE_VALUE = 0x00080100
 
 
 class Deidentifier:
@@ -138,7 +139,7 @@ class Deidentifier:
             dataset[_METHODS] = _encoded(codes, implicit=bool(implicit), little=little is not False)
             return
         new = {code.value for code in codes}
-        before = [item for item in dataset[_METHODS].value or () if item.get("CodeValue") not in new]
+        before = [item for item in dataset[_METHODS].value or () if text(item, _CODE_VALUE, "SH") not in new]
         dataset[_METHODS] = DataElement(_METHODS, "SQ", Sequence([*before, *map(_coded, codes)]))
 
 
@@ -153,10 +154,13 @@ def _encoded(codes: tuple[MethodCode, ...], *, implicit: bool, little: bool) -> 
 
 
 def _coded(code: MethodCode) -> Dataset:
-    item = Dataset()
-    for tag, value in ((0x00080100, code.value), (0x00080102, "DCM"), (0x00080104, code.meaning)):
-        item[tag] = element(item, tag, "SH" if tag != 0x00080104 else "LO", value)
-    return item
+    return Dataset(dict(_elements_of(code)))
+
+
+@cache
+def _elements_of(code: MethodCode) -> dict[BaseTag, Element]:
+    values = ((_CODE_VALUE, "SH", code.value), (0x00080102, "SH", "DCM"), (0x00080104, "LO", code.meaning))
+    return {BaseTag(tag): element(Dataset(), tag, vr, value) for tag, vr, value in values}
 
 
 def _time_modified(policy: Policy) -> str:

@@ -65,17 +65,16 @@ class Encoder:
     ) -> Iterator[bytes]:
         """The elements of a dataset (or only those of ``tags``) in ascending order, encoded."""
         held = dict(dataset.items())
-        if any(self._must_convert(element) for element in held.values()):
+        converted = {tag for tag, element in held.items() if self._must_convert(element)}
+        if converted:
             dataset = correct_ambiguous_vr(dataset, self.little)
-            held = dict(dataset.items())
+            held = {tag: dataset[tag] if tag in converted else element for tag, element in dataset.items()}
         if _CHARACTER_SET in held:
             charset = dataset.get("SpecificCharacterSet", charset)
         for tag in sorted(held if tags is None else tags, key=int):
             element: Element = held[tag]
-            if self._must_convert(element):
-                element = dataset[tag]
             if isinstance(element, RawDataElement):
-                yield from self._raw(element)
+                yield self._raw(element)
             elif element.VR == "SQ":
                 yield from self._sequence(element, charset)
             else:
@@ -90,15 +89,12 @@ class Encoder:
             return True
         return not self.implicit and (element.VR is None or element.VR not in KNOWN)
 
-    def _raw(self, element: RawDataElement) -> Iterator[bytes]:
-        tag, value = int(element.tag), element.value or b""
+    def _raw(self, element: RawDataElement) -> bytes:
+        value = element.value or b""
         if element.length == UNDEFINED:
-            yield self.header(tag, str(element.VR), UNDEFINED)
-            yield value
-            yield self._implicit.pack(0xFFFE, 0xE0DD, 0)
-            return
-        yield self.header(tag, str(element.VR), len(value))
-        yield value
+            end = self._implicit.pack(0xFFFE, 0xE0DD, 0)
+            return self.header(int(element.tag), str(element.VR), UNDEFINED) + value + end
+        return self.header(int(element.tag), element.VR or "", len(value)) + value
 
     def _sequence(self, element: DataElement, charset: object) -> Iterator[bytes]:
         open_end = element.is_undefined_length
@@ -174,10 +170,11 @@ def content(opened: Opened, syntax: str) -> Iterator[bytes]:
 def _replaced(element: DataElement, encoder: Encoder) -> Iterator[bytes]:
     """Pixels that a mask made: bytes, or a file of which they are all."""
     value = io.BytesIO(element.value) if isinstance(element.value, bytes) else element.value
-    size = value.seek(0, io.SEEK_END)
     encapsulated = element.is_undefined_length
-    yield encoder.header(int(element.tag), str(element.VR), UNDEFINED if encapsulated else size)
-    yield from _copied(value, 0, size)
+    with value:
+        size = value.seek(0, io.SEEK_END)
+        yield encoder.header(int(element.tag), str(element.VR), UNDEFINED if encapsulated else size)
+        yield from _copied(value, 0, size)
     if encapsulated:
         yield struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 
