@@ -18,6 +18,7 @@ import duckdb
 from oncofed.contracts.catalogue import DatasetRecord
 from oncofed.contracts.errors import BadInput
 from oncofed.prepare.journal import disk_full_told
+from oncofed.prepare.mapping.timepoints import link_timepoints
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.recipe import Recipe, Tools
 from oncofed.prepare.run import Run, State
@@ -52,6 +53,7 @@ def index(run: Run, recipe: Recipe, *, progress: Progress | None = None) -> dict
         _keep_people(run, names)
         progress.advance()
         _offsets(run, connection, names, recipe.tools)
+        link_timepoints(connection)
         rows = _write(run, connection)
         progress.advance()
         progress.end()
