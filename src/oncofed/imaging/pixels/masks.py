@@ -111,6 +111,8 @@ def clear_unused_bits(dataset: Dataset) -> bool:
         sink.write(kept.astype(shape.dtype).tobytes() + data[whole:])
     if changed:
         _set_pixels(dataset, sink, vr)
+    else:
+        sink.close()
     return changed
 
 
