@@ -100,6 +100,8 @@ def map_data(
         progress("reading the source")
         opened = open_source(connection, loaded.mapping, source)
         run = _Run(connection, loaded, opened)
+        for kind, number in opened.unread.items():
+            run.found("resource-unread", kind, "", "", number)
         _index(run)
         for table, rule in loaded.mapping.rules():
             progress(f"mapping {rule.relation} to {table}")

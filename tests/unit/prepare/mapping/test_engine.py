@@ -249,6 +249,14 @@ def test_numbers_become_codes_by_steps_and_decimal_commas_are_read(tmp_path: Pat
     assert counted(report)["number-out-of-range", "a", "observation.value_code"] == 1
 
 
+def test_several_columns_through_one_map(tmp_path: Path) -> None:
+    expression = "{first: [a, b], map: grade}"
+    maps = "\ncode_maps: {grade: {1: low, 2: high}}"
+    found, report = one_column(tmp_path, expression, ["1,2", ",2", "9,", ","], "value_code", "}" + maps + "\n#")
+    assert found == ["low", "high"]
+    assert counted(report)["value-unmapped", "a and b", "observation.value_code"] == 1
+
+
 def test_infinities_are_no_numbers(tmp_path: Path) -> None:
     found, report = one_column(tmp_path, "{column: a}", ["inf,", "nan,", "1e999,", "7,"])
     assert found == [7.0]

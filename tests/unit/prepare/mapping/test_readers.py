@@ -175,6 +175,40 @@ def test_a_workbook_or_database_without_the_relation(tmp_path: Path) -> None:
             map_data(write_mapping(folder, text), make(folder), folder / "out")
 
 
+def test_large_tables_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from oncofed.prepare.mapping.readers import tables
+
+    monkeypatch.setattr(tables, "_BATCH", 1)
+    source = as_sqlite(tmp_path)
+    mapping = write_mapping(tmp_path, MAPPING.replace("FORMAT", "sqlite").replace("RELATION", ""))
+    assert map_data(mapping, source, tmp_path / "out").tables == {"patient": 2}
+    monkeypatch.setattr(tables, "_LARGEST_WORKBOOK", 10)
+    mapping = write_mapping(tmp_path, MAPPING.replace("FORMAT", "excel").replace("RELATION", ""))
+    with pytest.raises(BadInput, match="source-unreadable"):
+        map_data(mapping, as_excel(tmp_path), tmp_path / "out")
+
+
+def test_cells_of_every_kind() -> None:
+    from datetime import date, datetime
+
+    from oncofed.prepare.mapping.readers.tables import cell_text
+
+    cells = [None, True, False, datetime(2020, 1, 2, 3, 4), date(2020, 1, 2), 3.0, 3.5, 1e300, "x"]
+    assert [cell_text(cell) for cell in cells] == [
+        "", "true", "false", "2020-01-02 03:04:00", "2020-01-02", "3", "3.5", "1e+300", "x"]  # fmt: skip
+
+
+def test_text_that_is_none_is_unreadable(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "clinic.sqlite") as database:
+        database.text_factory = bytes
+        database.execute("CREATE TABLE people (pid TEXT, sex TEXT, born TEXT, diagnosed TEXT)")
+        database.execute("INSERT INTO people VALUES (CAST(x'ff41' AS TEXT), 'F', '', '')")
+    database.close()
+    mapping = write_mapping(tmp_path, MAPPING.replace("FORMAT", "sqlite").replace("RELATION", ""))
+    with pytest.raises(BadInput, match="source-unreadable"):
+        map_data(mapping, tmp_path / "clinic.sqlite", tmp_path / "out")
+
+
 def test_a_heading_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     sheet = workbook.active
@@ -253,6 +287,7 @@ tables:
     ages = rows(out, "cancer_condition", "patient_key", "age_at_diagnosis::DOUBLE")
     assert ages == [("S1", 61.0), ("S2", 50.0), ("S3", None)]
     assert rows(out, "observation", "patient_key", "value_number") == [("S1", 4.0), ("S1", 5.0)]
+    assert report.rows_with("resource-unread") == 1  # “nobody”
     assert next(one.unused for one in report.relations if one.name == "form") == (
         "inclusion.tags", "visit.psa", "inclusion.deep")  # fmt: skip
     (tmp_path / "source" / "eforms.json").write_text("{")
@@ -336,7 +371,10 @@ def test_mcode_resources_in_every_wrapping(tmp_path: Path, make: Any) -> None:
     assert rows(out, "cancer_stage", "timing", "axis", "value") == [("c", "T", "T2")]
     assert rows(out, "treatment", "type", "start_offset_days", "end_offset_days") == [("surgery", 30, 31)]
     assert rows(out, "imaging_study", "study_uid", "offset_days", "n_series", "n_instances") == [("1.2.3", -5, 2, 9)]
-    assert [(one.code, one.rows) for one in report.findings] == [("row-unused", 1)]  # the heart rate
+    assert [(one.code, one.relation, one.rows) for one in report.findings if one.relation != "Other"] == [
+        ("resource-unread", "Encounter", 1),
+        ("row-unused", "Observation", 1),  # the heart rate
+    ]
     assert not any(b"free words" in file.read_bytes() for file in out.glob("*.parquet"))
 
 

@@ -15,7 +15,7 @@ import duckdb
 
 from oncofed.contracts.errors import BadInput
 from oncofed.prepare.mapping.expressions import quoted
-from oncofed.prepare.mapping.readers.tables import cell_text, insert_texts
+from oncofed.prepare.mapping.readers.tables import cell_text, insert_texts, note_unread
 from oncofed.prepare.mapping.spec import SourceSpec
 
 _LARGEST = 2_000_000_000
@@ -23,7 +23,9 @@ _LARGEST = 2_000_000_000
 
 def read_eform(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Path) -> dict[str, str]:
     """Relation → name of a table of text in DuckDB. Raises ``BadInput`` ``source-unreadable``."""
-    subjects = list(_subjects(path))
+    entries = list(_entries(path))
+    subjects = [one for one in entries if isinstance(one, dict) and "eForm" in one]
+    note_unread(connection, {"Entry": len(entries) - len(subjects)} if len(entries) > len(subjects) else {})
     found: dict[str, str] = {}
     for name, relation in spec.relations.items():
         if relation.row_of:
@@ -35,7 +37,7 @@ def read_eform(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Pa
     return found
 
 
-def _subjects(path: Path) -> Iterator[dict[str, Any]]:
+def _entries(path: Path) -> Iterator[Any]:
     files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
     for file in files:
         try:
@@ -44,9 +46,7 @@ def _subjects(path: Path) -> Iterator[dict[str, Any]]:
             given = json.loads(file.read_bytes())
         except (OSError, ValueError, RecursionError) as error:
             raise BadInput("source-unreadable", f"{file.name} is no JSON") from error
-        for subject in given if isinstance(given, list) else [given]:
-            if isinstance(subject, dict) and "eForm" in subject:
-                yield subject
+        yield from given if isinstance(given, list) else [given]
 
 
 def _rows(subject: dict[str, Any], page: str) -> Iterator[dict[str, str]]:

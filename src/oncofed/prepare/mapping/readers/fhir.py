@@ -6,6 +6,7 @@ first identifier, else the resource's id. Resource types that no relation reads 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ import duckdb
 from oncofed.contracts.errors import BadInput
 from oncofed.prepare.mapping.codes import curie
 from oncofed.prepare.mapping.expressions import quoted
-from oncofed.prepare.mapping.readers.tables import insert_texts
+from oncofed.prepare.mapping.readers.tables import insert_texts, note_unread
 from oncofed.prepare.mapping.spec import SourceSpec
 
 _SUFFIXES = {".json", ".ndjson", ".jsonl"}
@@ -29,7 +30,8 @@ Cells = dict[str, str]
 
 def read_fhir(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Path) -> dict[str, str]:
     """Relation → name of a table of text in DuckDB. Raises ``BadInput`` ``source-unreadable``."""
-    gathered = _Gathered()
+    wanted = {one for one, relation in spec.relations.items() if not relation.row_of}
+    gathered = _Gathered(frozenset(kind for one in wanted & set(_READERS) for kind in _READERS[one][0]))
     files = sorted(one for one in path.rglob("*") if one.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
     for file in files:
         for url, resource in _resources(file):
@@ -43,6 +45,7 @@ def read_fhir(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Pat
         rows = gathered.rows.get(name, [])
         insert_texts(connection, table, [[gathered.resolved(one, row) for one in columns] for row in rows])
         found[name] = table
+    note_unread(connection, gathered.unread)
     return found
 
 
@@ -50,11 +53,17 @@ def read_fhir(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Pat
 class _Gathered:
     """Rows by relation, and what references lead to."""
 
+    read_kinds: frozenset[str]
     rows: dict[str, list[Cells]] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
+    """Resource type → how many of it nobody reads."""
     patients: dict[str, str] = field(default_factory=dict)
 
     def add(self, url: str, resource: Resource) -> None:
-        kind = resource.get("resourceType")
+        kind = str(resource.get("resourceType"))
+        if kind not in self.read_kinds:
+            known = kind if re.fullmatch(r"[A-Z][A-Za-z]{2,40}", kind) else "Other"
+            self.unread[known] = self.unread.get(known, 0) + 1
         if kind == "Patient":
             own = str(resource.get("id", ""))
             identifier = _first_identifier(resource) or own

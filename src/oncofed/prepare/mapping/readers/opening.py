@@ -25,6 +25,8 @@ class Opened:
     tables: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
+    """Kind of thing in the source (a FHIR resource type) that nothing reads → how many."""
     fixed: frozenset[str] = frozenset()
     """Relations whose columns are ours (FHIR): that one is not used says nothing."""
 
@@ -44,7 +46,9 @@ def open_source(connection: duckdb.DuckDBPyConnection, mapping: Mapping, path: P
     reading = {"fhir": read_fhir, "eform": read_eform}.get(mapping.source.format, read_tables)
     raw = reading(connection, mapping.source, path)
     needed = mapping.columns_needed()
-    opened = Opened(fixed=frozenset(raw) if mapping.source.format == "fhir" else frozenset())
+    noted = reading is not read_tables
+    unread = dict(connection.execute("SELECT kind, number FROM unread").fetchall()) if noted else {}
+    opened = Opened(unread=unread, fixed=frozenset(raw) if mapping.source.format == "fhir" else frozenset())
     for name, relation in mapping.source.relations.items():
         if relation.row_of:
             continue

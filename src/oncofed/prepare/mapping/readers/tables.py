@@ -6,7 +6,7 @@ A source is a file, or a folder whose files are its relations. Nothing is writte
 
 import sqlite3
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -198,3 +198,11 @@ def insert_texts(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequen
             append_texts(connection, table, *(list(column) for column in zip(*rows, strict=True)))
         except (pa.ArrowInvalid, UnicodeEncodeError) as error:
             raise ValueError("a cell holds no valid text") from error
+
+
+def note_unread(connection: duckdb.DuckDBPyConnection, unread: Mapping[str, int]) -> None:
+    """Keep, for the report, how many things of which kind a reader found and does not read (table ``unread``)."""
+    connection.execute(
+        "CREATE TABLE unread AS SELECT unnest($1::VARCHAR[]) AS kind, unnest($2::BIGINT[]) AS number",
+        [list(unread), list(unread.values())],
+    )
