@@ -8,6 +8,7 @@ over its maximum (Pielou). Missingness: differences between groups beyond what a
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from oncofed.contracts.criteria import CRITERIA
 from oncofed.contracts.vocabulary import label, roll_up
@@ -64,6 +65,7 @@ def _values(tables: Tables, criterion: str) -> Values:
     return {patient: frozenset(_cell(criterion, value) for value in cells) for patient, cells in rows}
 
 
+@lru_cache(maxsize=8192)
 def _cell(criterion: str, value: str) -> str:
     try:
         return roll_up(criterion, value)

@@ -22,9 +22,10 @@ Levels = tuple[int, ...]
 Numbers = np.ndarray[Any, Any]
 MAX_SUPPRESSED = 0.05
 MAX_TRIED = 1_000
-MAX_WORK = 30_000_000
+MAX_WORK = 10_000_000
 """Nodes tried times distinct rows."""
 _TINY = 1e-9
+_LARGEST = 2**62
 LEFT_OUT = "*"
 
 
@@ -125,90 +126,96 @@ QUASI_IDENTIFIERS = (
 )
 """What an outsider may know or find out about a patient, from clinical and imaging data together."""
 
-
-def generalise(rows: Sequence[Row], k: int) -> Levels | None:
-    """The levels that lose the least information with at most 5 % of the patients in classes smaller than ``k``.
-
-    None where leaving everything out would not be enough: there are fewer than ``k`` patients.
-    """
-    if len(rows) < k:
-        return None
-    return _Search(rows, k).best()
+AS_IT_IS: Levels = (0,) * len(QUASI_IDENTIFIERS)
 
 
-def kept(rows: Sequence[Row], levels: Levels) -> float:
-    """Share of the information (bits over all variables) that these levels keep."""
-    search = _Search(rows, 1)
-    every = search.loss(tuple(len(quasi.levels) - 1 for quasi in QUASI_IDENTIFIERS))
-    return min(max(1 - search.loss(levels) / every, 0.0), 1.0) if every else 1.0
+class Lattice:
+    """All ways of telling ``rows`` (one a patient, values in the order of ``QUASI_IDENTIFIERS``), as whole numbers."""
 
-
-class _Search:
-    """The lattice over ``rows``: each variable at each level as whole numbers, and the bits it loses there."""
-
-    def __init__(self, rows: Sequence[Row], k: int) -> None:
+    def __init__(self, rows: Sequence[Row]) -> None:
         weights = Counter(rows)
-        self.k = k
-        self.most = MAX_SUPPRESSED * len(rows)
-        self.counts = np.array(list(weights.values()), dtype=np.int64)
-        self.codes = [
-            [_codes([quasi.at(level, row[place]) for row in weights]) for level in range(len(quasi.levels))]
-            for place, quasi in enumerate(QUASI_IDENTIFIERS)
-        ]
-        entropies = [[self._entropy(codes) for codes in levels] for levels in self.codes]
-        self.losses = [
+        place_of = {row: place for place, row in enumerate(weights)}
+        self._distinct = np.array([place_of[row] for row in rows], dtype=np.int64)
+        self._counts = np.array(list(weights.values()), dtype=np.int64)
+        self._codes = [_levels(quasi, [row[place] for row in weights]) for place, quasi in enumerate(QUASI_IDENTIFIERS)]
+        self._sizes = [[int(codes.max(initial=0)) + 1 for codes in levels] for levels in self._codes]
+        entropies = [[self._entropy(codes) for codes in levels] for levels in self._codes]
+        self._losses = [
             [quasi.worth * max(own[0] - entropy, 0.0) for entropy in own]
             for quasi, own in zip(QUASI_IDENTIFIERS, entropies, strict=True)
         ]
 
-    def best(self) -> Levels:
-        """Cheapest first; greedily where that would try too many nodes."""
-        levels = bottom = tuple(_bottom(losses) for losses in self.losses)
-        queue = [(self.loss(levels), levels)]
-        seen = {levels}
-        for _ in range(max(min(MAX_TRIED, MAX_WORK // len(self.counts)), 1)):
+    def classes(self, levels: Levels) -> Numbers:
+        """The number of each patient's equivalence class at these levels, from 0."""
+        return np.asarray(self._classes(levels)[self._distinct])
+
+    def varying(self) -> list[int]:
+        """The places of the quasi-identifiers that have several values."""
+        return [place for place, sizes in enumerate(self._sizes) if sizes[0] > 1]
+
+    def kept(self, levels: Levels) -> float:
+        """Share of the information (weighted bits over all variables) that these levels keep."""
+        every = self._loss(tuple(len(quasi.levels) - 1 for quasi in QUASI_IDENTIFIERS))
+        return min(max(1 - self._loss(levels) / every, 0.0), 1.0) if every else 1.0
+
+    def best(self, k: int) -> Levels | None:
+        """The levels that lose least with at most 5 % of the patients in classes smaller than ``k``.
+
+        None where leaving everything out would not be enough: there are fewer than ``k`` patients.
+        """
+        if len(self._distinct) < k:
+            return None
+        most = MAX_SUPPRESSED * len(self._distinct)
+        bottom: Levels = tuple(_bottom(losses) for losses in self._losses)
+        queue, seen = [(self._loss(bottom), bottom)], {bottom}
+        for _ in range(max(min(MAX_TRIED, MAX_WORK // len(self._counts)), 1)):
             _, levels = heapq.heappop(queue)
-            if self.small(levels) <= self.most or not self._above(levels):
+            if self._small(levels, k) <= most or not self._above(levels):
                 return levels
             for above in self._above(levels):
                 if above not in seen:
                     seen.add(above)
-                    heapq.heappush(queue, (self.loss(above), above))
-        return self._descend(self._climb(bottom))
+                    heapq.heappush(queue, (self._loss(above), above))
+        return self._descend(self._climb(bottom, k, most), k, most)
 
-    def loss(self, levels: Levels) -> float:
-        """Bits lost over all variables."""
-        return sum(self.losses[place][level] for place, level in enumerate(levels))
-
-    def small(self, levels: Levels) -> int:
-        """Patients in classes smaller than k."""
-        classes = np.zeros(len(self.counts), dtype=np.int64)
+    def _classes(self, levels: Levels) -> Numbers:
+        """The class of each distinct row."""
+        classes, span = np.zeros(len(self._counts), dtype=np.int64), 1
         for place, level in enumerate(levels):
-            codes = self.codes[place][level]
-            if codes.any():
-                classes = np.unique(classes * (int(codes.max()) + 1) + codes, return_inverse=True)[1]
-        sizes = np.bincount(classes, weights=self.counts)
-        return int(sizes[sizes < self.k].sum())
+            codes, size = self._codes[place][level], self._sizes[place][level]
+            if span * size > _LARGEST:
+                classes = np.unique(classes, return_inverse=True)[1]
+                span = len(classes)
+            classes, span = classes * size + codes, span * size
+        return np.asarray(np.unique(classes, return_inverse=True)[1])
 
-    def _climb(self, levels: Levels) -> Levels:
+    def _small(self, levels: Levels, k: int) -> int:
+        """Patients in classes smaller than k."""
+        sizes = np.bincount(self._classes(levels), weights=self._counts)
+        return int(sizes[sizes < k].sum())
+
+    def _loss(self, levels: Levels) -> float:
+        return sum(self._losses[place][level] for place, level in enumerate(levels))
+
+    def _climb(self, levels: Levels, k: int, most: float) -> Levels:
         """Go up where most patients leave small classes for each bit lost, until few enough are left."""
-        small = self.small(levels)
-        while small > self.most and (choices := self._above(levels)):
-            here = self.loss(levels)
-            gains = [((small - self.small(above)) / (self.loss(above) - here + _TINY), above) for above in choices]
+        small = self._small(levels, k)
+        while small > most and (choices := self._above(levels)):
+            here = self._loss(levels)
+            gains = [((small - self._small(above, k)) / (self._loss(above) - here + _TINY), above) for above in choices]
             levels = max(gains)[1]
-            small = self.small(levels)
+            small = self._small(levels, k)
         return levels
 
-    def _descend(self, levels: Levels) -> Levels:
+    def _descend(self, levels: Levels, k: int, most: float) -> Levels:
         """Go down again where that brings back most bits, as long as few enough stay in small classes."""
         while True:
             finer = [
                 (*levels[:place], level - 1, *levels[place + 1 :])
                 for place, level in enumerate(levels)
-                if level > 0 and self.losses[place][level] > self.losses[place][level - 1]
+                if level > 0 and self._losses[place][level] > self._losses[place][level - 1]
             ]
-            allowed = [(self.loss(below), below) for below in finer if self.small(below) <= self.most]
+            allowed = [(self._loss(below), below) for below in finer if self._small(below, k) <= most]
             if not allowed:
                 return levels
             levels = min(allowed)[1]
@@ -217,17 +224,25 @@ class _Search:
         return [
             (*levels[:place], level + 1, *levels[place + 1 :])
             for place, level in enumerate(levels)
-            if level + 1 < len(self.losses[place])
+            if level + 1 < len(self._losses[place])
         ]
 
     def _entropy(self, codes: Numbers) -> float:
-        shares = np.bincount(codes, weights=self.counts) / self.counts.sum()
+        shares = np.bincount(codes, weights=self._counts) / max(self._counts.sum(), 1)
         shares = shares[shares > 0]
         return float(-(shares * np.log2(shares)).sum())
 
 
-def _codes(values: list[str]) -> Numbers:
-    return np.asarray(np.unique(np.array(values, dtype=object).astype(str), return_inverse=True)[1])
+def _levels(quasi: Quasi, values: list[str]) -> list[Numbers]:
+    """The values as numbers at each level; each different value is made coarser once."""
+    place_of = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    where = np.array([place_of[value] for value in values], dtype=np.int64)
+    found = []
+    for level in range(len(quasi.levels)):
+        told_as: dict[str, int] = {}
+        codes = [told_as.setdefault(quasi.at(level, value), len(told_as)) for value in place_of]
+        found.append(np.array(codes, dtype=np.int64)[where])
+    return found
 
 
 def _bottom(losses: list[float]) -> int:

@@ -8,20 +8,14 @@ possible) the mean. l: fewest distinct sensitive values in a class. t: greatest 
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from oncofed.prepare.checks.findings import Attacker, Cell, RiskFindings, RiskState, Sensitive, TradeOff
-from oncofed.prepare.checks.generalise import (
-    QUASI_IDENTIFIERS,
-    Levels,
-    Row,
-    generalise,
-    kept,
-    told,
-)
+from oncofed.prepare.checks.generalise import AS_IT_IS, QUASI_IDENTIFIERS, Lattice, Levels, Numbers, told
 from oncofed.prepare.checks.tables import Tables
 
 THRESHOLD = 0.09
@@ -42,9 +36,10 @@ _SENSITIVE = (
 
 @dataclass(frozen=True)
 class Subjects:
-    """One row a patient: quasi-identifiers in the order of ``QUASI_IDENTIFIERS``, and sensitive values by name."""
+    """The lattice over the patients' quasi-identifiers, and their sensitive values by name ("": not recorded)."""
 
-    quasi: list[Row]
+    lattice: Lattice
+    count: int
     sensitive: Mapping[str, list[str]]
 
 
@@ -55,15 +50,13 @@ def check_risk(tables: Tables, sampling_fraction: float | None = None) -> RiskFi
     known, the journalist's risk is taken to be the prosecutor's, which is never lower.
     """
     subjects = _subjects(tables)
-    if not subjects.quasi:
+    if not subjects.count:
         return None
-    used = [place for place in range(len(QUASI_IDENTIFIERS)) if len({row[place] for row in subjects.quasi}) > 1]
-    nothing: Levels = (0,) * len(QUASI_IDENTIFIERS)
-    before = _state(subjects, nothing, sampling_fraction, 0)
-    found = {k: generalise(subjects.quasi, k) for k in OFFERED_K if before.k < k}
+    lattice, used = subjects.lattice, subjects.lattice.varying()
+    before = _state(subjects, AS_IT_IS, sampling_fraction, 0)
+    found = {k: lattice.best(k) for k in OFFERED_K if before.k < k}
     offers = {k: levels for k, levels in found.items() if levels is not None}
     best = offers.get(TARGET_K)
-    after = _state(subjects, best, sampling_fraction, TARGET_K) if best else None
     return RiskFindings(
         quasi_identifiers=tuple(QUASI_IDENTIFIERS[place].label for place in used),
         threshold=THRESHOLD,
@@ -71,10 +64,10 @@ def check_risk(tables: Tables, sampling_fraction: float | None = None) -> RiskFi
         sampling_fraction=sampling_fraction,
         before=before,
         suggestion=told(best, used) if best else (),
-        after=after,
-        information_kept=kept(subjects.quasi, best) if best else None,
-        trade_offs=tuple(_trade_off(subjects, levels, k, used) for k, levels in offers.items()),
-        influence=_influence(subjects, used),
+        after=_state(subjects, best, sampling_fraction, TARGET_K) if best else None,
+        information_kept=lattice.kept(best) if best else None,
+        trade_offs=tuple(_trade_off(lattice, levels, k, used) for k, levels in offers.items()),
+        influence=_influence(lattice, used, before.unique),
     )
 
 
@@ -90,66 +83,66 @@ def _subjects(tables: Tables) -> Subjects:
         f"SELECT {columns}, {secrets} FROM patient p WHERE patient_key IS NOT NULL GROUP BY patient_key"  # noqa: S608
     )
     width = len(QUASI_IDENTIFIERS)
-    quasi = [tuple("" if value is None else str(value) for value in row[:width]) for row in rows]
-    sensitive = {
-        name: ["" if row[width + place] is None else str(row[width + place]) for row in rows]
-        for place, (name, _) in enumerate(_SENSITIVE)
-    }
-    return Subjects(quasi, sensitive)
+    texts = [tuple("" if value is None else str(value) for value in row) for row in rows]
+    sensitive = {name: [row[width + place] for row in texts] for place, (name, _) in enumerate(_SENSITIVE)}
+    return Subjects(Lattice([row[:width] for row in texts]), len(rows), sensitive)
 
 
 def _state(subjects: Subjects, levels: Levels, fraction: float | None, least: int) -> RiskState:
     """The risk at these levels; classes smaller than ``least`` are left out (suppressed)."""
-    coarse = [tuple(QUASI_IDENTIFIERS[p].at(level, row[p]) for p, level in enumerate(levels)) for row in subjects.quasi]
-    sizes = Counter(coarse)
-    stay = [place for place, key in enumerate(coarse) if sizes[key] >= least]
-    own = [sizes[coarse[place]] for place in stay]
+    classes = subjects.lattice.classes(levels)
+    sizes = np.bincount(classes)[classes]
+    stay = sizes >= least
+    own = sizes[stay]
     return RiskState(
-        k=min(own, default=0),
+        k=int(own.min(initial=subjects.count)) if len(own) else 0,
         patients=len(own),
-        suppressed=len(coarse) - len(own),
-        unique=own.count(1),
+        suppressed=subjects.count - len(own),
+        unique=int((own == 1).sum()),
         classes=_bands(own),
         attackers=_attackers(own, fraction),
         sensitive=tuple(
-            _diverse(
-                name, label, [coarse[place] for place in stay], [subjects.sensitive[name][place] for place in stay]
-            )
+            found
             for name, label in _SENSITIVE
-            if len({subjects.sensitive[name][place] for place in stay} - {""}) > 1
+            if (found := _diverse(name, label, classes[stay], np.array(subjects.sensitive[name], dtype=object)[stay]))
         ),
     )
 
 
-def _trade_off(subjects: Subjects, levels: Levels, k: int, used: Sequence[int]) -> TradeOff:
+def _trade_off(lattice: Lattice, levels: Levels, k: int, used: Sequence[int]) -> TradeOff:
     """What telling the variables at ``levels`` costs."""
+    classes = lattice.classes(levels)
+    sizes = np.bincount(classes)[classes]
     return TradeOff(
         k=k,
-        suppressed=_state(subjects, levels, None, k).suppressed,
-        information_kept=kept(subjects.quasi, levels),
+        suppressed=int((sizes < k).sum()),
+        information_kept=lattice.kept(levels),
         coarser=tuple(f"{one.label}: {one.level}" for one in told(levels, used) if one.changed),
     )
 
 
-def _bands(sizes: Sequence[int]) -> tuple[Cell, ...]:
+def _bands(sizes: Numbers) -> tuple[Cell, ...]:
     cells = []
     for low, high in _BANDS:
         label = f"{low}" if low == high else f"{low}–{high}" if high else f"{low - 1}+"
-        cells.append(Cell(label=label, count=sum(low <= size and (high is None or size <= high) for size in sizes)))
+        inside = (sizes >= low) & (sizes <= high) if high else sizes >= low
+        cells.append(Cell(label=label, count=int(inside.sum())))
     return tuple(cells)
 
 
-def _attackers(sizes: Sequence[int], fraction: float | None) -> tuple[Attacker, ...]:
-    prosecutor = [1 / size for size in sizes]
-    journalist = [journalist_risk(size, fraction) for size in sizes] if fraction else prosecutor
-    marketer = [sum(journalist) / len(journalist)] * len(journalist) if journalist else []
+def _attackers(sizes: Numbers, fraction: float | None) -> tuple[Attacker, ...]:
+    different, where = np.unique(sizes, return_inverse=True)
+    prosecutor = 1 / sizes
+    each = [journalist_risk(int(size), fraction) if fraction else 1 / size for size in different]
+    journalist = np.array(each, dtype=np.float64)[where]
+    marketer = np.full(len(sizes), journalist.mean() if len(sizes) else 0.0)
     return tuple(
         Attacker(
             name=name,
             meaning=meaning,
-            highest=max(risks, default=0.0),
-            mean=sum(risks) / len(risks) if risks else 0.0,
-            above=sum(risk > THRESHOLD for risk in risks) / len(risks) if risks else 0.0,
+            highest=min(float(risks.max(initial=0.0)), 1.0),
+            mean=min(float(risks.mean()), 1.0) if len(risks) else 0.0,
+            above=float((risks > THRESHOLD).mean()) if len(risks) else 0.0,
         )
         for name, meaning, risks in (
             ("prosecutor", "knows that the person is in the release", prosecutor),
@@ -176,35 +169,33 @@ def journalist_risk(size: int, fraction: float) -> float:
     return min(fraction * total / _STEPS, 1 / size)
 
 
-def _diverse(name: str, label: str, keys: Sequence[Row], values: Sequence[str]) -> Sensitive:
-    """l and t of one sensitive variable over the patients for whom it is recorded."""
-    classes: dict[Row, Counter[str]] = {}
-    whole: Counter[str] = Counter()
-    for key, value in zip(keys, values, strict=True):
-        if value:
-            classes.setdefault(key, Counter())[value] += 1
-            whole[value] += 1
-    distances = [
-        sum(abs(own[value] / own.total() - count / whole.total()) for value, count in whole.items()) / 2
-        for own in classes.values()
-    ]
+def _diverse(name: str, label: str, classes: Numbers, values: Numbers) -> Sensitive | None:
+    """l and t of one sensitive variable over the patients for whom it is recorded; None where it does not vary.
+
+    With p the shares in a class and q those of all, t is half the sum of |p - q| over all values; values that are not
+    in the class add their q.
+    """
+    recorded = values != ""
+    different, codes = np.unique(values[recorded].astype(str), return_inverse=True)
+    if len(different) < 2:
+        return None
+    whole = np.bincount(codes) / len(codes)
+    pairs, counts = np.unique(classes[recorded] * len(different) + codes, return_counts=True)
+    owner, value = pairs // len(different), pairs % len(different)
+    totals = np.bincount(owner, weights=counts)
+    apart = np.abs(counts / totals[owner] - whole[value]) - whole[value]
+    distances = (1 + np.bincount(owner, weights=apart)[totals > 0]) / 2
+    diversity = np.bincount(owner)[totals > 0]
     return Sensitive(
-        variable=name,
-        label=label,
-        diversity=min((len(own) for own in classes.values()), default=0),
-        closeness=min(max(distances, default=0.0), 1.0),
+        variable=name, label=label, diversity=int(diversity.min()), closeness=min(max(float(distances.max()), 0.0), 1.0)
     )
 
 
-def _influence(subjects: Subjects, used: Sequence[int]) -> tuple[Cell, ...]:
+def _influence(lattice: Lattice, used: Sequence[int], unique: int) -> tuple[Cell, ...]:
     """For each variable, how many patients would cease to be unique without it."""
-    unique = _unique(subjects.quasi)
     cells = []
     for place in used:
-        fewer = unique - _unique([(*row[:place], *row[place + 1 :]) for row in subjects.quasi])
-        cells.append(Cell(label=QUASI_IDENTIFIERS[place].label, count=fewer))
+        out = len(QUASI_IDENTIFIERS[place].levels) - 1
+        sizes = np.bincount(lattice.classes((*AS_IT_IS[:place], out, *AS_IT_IS[place + 1 :])))
+        cells.append(Cell(label=QUASI_IDENTIFIERS[place].label, count=unique - int((sizes == 1).sum())))
     return tuple(sorted(cells, key=lambda cell: -cell.count))
-
-
-def _unique(rows: Sequence[Row]) -> int:
-    return sum(count == 1 for count in Counter(rows).values())

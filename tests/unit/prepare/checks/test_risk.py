@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from oncofed.prepare.checks import generalise as lattice
 from oncofed.prepare.checks.findings import RiskFindings
-from oncofed.prepare.checks.generalise import QUASI_IDENTIFIERS, generalise, kept
+from oncofed.prepare.checks.generalise import QUASI_IDENTIFIERS, Lattice
 from oncofed.prepare.checks.risk import TARGET_K, THRESHOLD, check_risk, journalist_risk
 from oncofed.prepare.checks.spool import Spool
 from oncofed.prepare.checks.tables import Tables
@@ -43,7 +43,8 @@ def small(found: list[tuple[str, ...]], levels: tuple[int, ...], k: int) -> int:
 @settings(max_examples=40, deadline=None)
 def test_the_suggestion_is_enough_and_the_cheapest(seed: int, count: int, k: int) -> None:
     found = rows(seed, count)
-    best = generalise(found, k)
+    every = Lattice(found)
+    best = every.best(k)
     if count < k:
         assert best is None
         return
@@ -53,7 +54,7 @@ def test_the_suggestion_is_enough_and_the_cheapest(seed: int, count: int, k: int
     for choice in product(*(range(len(QUASI_IDENTIFIERS[place].levels)) for place in varying)):
         other = tuple(dict(zip(varying, choice, strict=True)).get(place, level) for place, level in enumerate(best))
         if small(found, other, k) <= 0.05 * count:
-            assert kept(found, other) <= kept(found, best) + 1e-9
+            assert every.kept(other) <= every.kept(best) + 1e-9
 
 
 @given(seed=st.integers(0, 200), count=st.integers(12, 60), k=st.integers(2, 10))
@@ -62,16 +63,16 @@ def test_the_greedy_way_is_enough_too(seed: int, count: int, k: int) -> None:
     found = rows(seed, count)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lattice, "MAX_WORK", 1)
-        best = generalise(found, k)
+        best = Lattice(found).best(k)
     assert best is not None
     assert small(found, best, k) <= 0.05 * count
 
 
 def test_nothing_is_lost_where_nothing_need_be() -> None:
     alike = [tuple("female" if name == "sex" else "" for name in NAMES)] * 20
-    best = generalise(alike, 11)
+    best = Lattice(alike).best(11)
     assert best is not None
-    assert kept(alike, best) == 1
+    assert Lattice(alike).kept(best) == 1
 
 
 @pytest.mark.parametrize(
