@@ -16,6 +16,8 @@ from oncofed.imaging.pixels.frames import Grey
 from oncofed.imaging.pixels.rectangles import Rectangle
 
 Ints = NDArray[np.int64]
+_SUMS = np.uint32
+"""Sums of grey values of a picture of up to 16 million pixels."""
 Reals = NDArray[np.float64]
 
 THRESHOLDS = (80, 120, 160, 200, 240)
@@ -90,7 +92,7 @@ def _letters(picture: Grey, threshold: int) -> _Letters:
     np.maximum.at(x1, labels, ends)
     np.maximum.at(y1, labels, rows + 1)
     area = np.bincount(labels, lengths, count).astype(np.int64)
-    along = np.pad(np.cumsum(picture, axis=1, dtype=np.int64), ((0, 0), (1, 0)))
+    along = np.pad(np.cumsum(picture, axis=1, dtype=_SUMS), ((0, 0), (1, 0)))
     inside = np.bincount(labels, along[rows, ends] - along[rows, starts], count)
     chosen = _letter_sized(x1 - x0, y1 - y0, area, picture.shape[0])
     strokes = np.bincount(labels, minlength=count)
@@ -98,15 +100,15 @@ def _letters(picture: Grey, threshold: int) -> _Letters:
     return _outlined(found, along)
 
 
-def _outlined(letters: _Letters, along: Ints) -> _Letters:
+def _outlined(letters: _Letters, along: NDArray[np.uint32]) -> _Letters:
     """The same with their contrast: mean grey of the letter less the mean of what else is in and around its box."""
-    table = np.pad(np.cumsum(along, axis=0), ((1, 0), (0, 0)))
+    table = np.pad(np.cumsum(along, axis=0, dtype=_SUMS), ((1, 0), (0, 0)))
     rows, columns = along.shape
     top, bottom = np.maximum(letters.y0 - 1, 0), np.minimum(letters.y1 + 1, rows)
     left, right = np.maximum(letters.x0 - 1, 0), np.minimum(letters.x1 + 1, columns - 1)
     total = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
     ground = (bottom - top) * (right - left) - letters.area
-    contrast = letters.contrast / letters.area - (total - letters.contrast) / np.maximum(ground, 1)
+    contrast = letters.contrast / letters.area - (total.astype(np.float64) - letters.contrast) / np.maximum(ground, 1)
     return _Letters(letters.x0, letters.y0, letters.x1, letters.y1, letters.area, letters.strokes, contrast)
 
 

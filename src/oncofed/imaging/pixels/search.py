@@ -26,6 +26,8 @@ _LINE_HEIGHT = 48
 _GAP = 24
 _LINES_A_PAGE = 60
 _READ_WIDTH = 0.7
+_TILE, _OVERLAP = 1536, 384
+"""Pixels on a side of what is looked at at once, and of what two neighbours share."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,39 @@ class Line:
 def find_text(picture: Grey, wanted: frozenset[str]) -> tuple[Found, ...]:
     """The text of a picture (rows, columns); ``wanted``: identifiers of the header (``text.identifiers``).
 
+    A large picture is looked at in tiles that overlap, and read as a whole page only where a tile has a row of letters.
+
     Raises:
         OncofedError: tesseract is missing or failed.
     """
+    rows, columns = picture.shape
+    tiles = [(y, x) for y in _starts(rows) for x in _starts(columns)]
+    found: dict[Rectangle, Found] = {}
+    for y, x in tiles:
+        for line in _lines(picture[y : y + _TILE, x : x + _TILE], thrifty=len(tiles) > 1):
+            one = _judged(line, wanted)
+            place = one.rectangle
+            moved = Rectangle(place.x0 + x, place.y0 + y, place.x1 + x, place.y1 + y)
+            found.setdefault(moved, Found(moved, one.identifying, one.harmless))
+    return tuple(found.values())
+
+
+def _starts(length: int) -> range:
+    """Where tiles begin that cover so many pixels, each sharing ``_OVERLAP`` with the next."""
+    return range(0, max(length - _OVERLAP, 1), _TILE - _OVERLAP)
+
+
+def _lines(picture: Grey, *, thrifty: bool) -> tuple[Line, ...]:
     lines = read_lines(picture, lines_of_text(picture))
     bright = np.where(picture >= _BRIGHT, picture, np.uint8(0))
-    alone = [word for word in text.read(bright, scale=2) if _believable(word)] if bright.any() else []
-    lines += tuple(
+    if not bright.any() or (thrifty and not lines):
+        return lines
+    words = [word for word in text.read(bright, scale=2) if _believable(word)]
+    return lines + tuple(
         Line(word.rectangle, (word,))
-        for word in alone
+        for word in words
         if not any(line.rectangle.covers(word.rectangle) > 0.5 for line in lines)
     )
-    return tuple(_judged(line, wanted) for line in lines)
 
 
 def _judged(line: Line, wanted: frozenset[str]) -> Found:

@@ -1,5 +1,7 @@
 """What is found is told apart: it names someone, it is harmless, or nobody knows."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,25 @@ def test_many_lines_are_read_on_several_pages(monkeypatch: pytest.MonkeyPatch) -
     planted = [pictures.write(picture, name, (20, 20 + 50 * place), size=16) for place, name in enumerate(names)]
     read = search.read_lines(picture, [one.rectangle for one in planted if one is not None])
     assert tuple(one.text for one in read) == names
+
+
+@pytest.mark.system_program("tesseract")
+def test_a_large_picture_is_looked_at_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_TILE", 200)
+    monkeypatch.setattr(search, "_OVERLAP", 80)
+    picture = np.zeros((520, 430), dtype=np.uint8)
+    corners = ((10, 10), (330, 20), (160, 190), (100, 300), (340, 480))
+    planted = [pictures.write(picture, "NOVAK", corner, size=12) for corner in corners]
+    found = search.find_text(picture, frozenset({"NOVAK"}))
+    for one in planted:
+        assert one is not None
+        assert any(each.identifying and each.rectangle.covers(one.rectangle) == 1.0 for each in found)
+    assert sum(each.rectangle.area for each in found) < 0.1 * picture.size
+
+
+def test_tiles_cover_every_pixel() -> None:
+    for length in (1, 383, 384, 1536, 1537, 5000):
+        starts = search._starts(length)
+        assert starts[0] == 0
+        assert starts[-1] + search._TILE >= length
+        assert all(later - earlier == search._TILE - search._OVERLAP for earlier, later in pairwise(starts))
