@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 
 _MONTHS = {
     name: number
@@ -34,6 +35,7 @@ _NAMED = re.compile(
 _NAMED_FIRST = re.compile(rf"([a-z]{{3,11}})\.?[ \-_]*(\d{{1,2}})(?:st|nd|rd|th)?,?[ \-_]+({_YEAR})(?!\d)")
 
 
+@lru_cache(16_384)
 def dates_in(text: str) -> frozenset[str]:
     """Days as YYYYMMDD; ``text`` is in lower case without diacritics. 03/04/2012 is two days: nobody knows which."""
     found: set[str] = set()

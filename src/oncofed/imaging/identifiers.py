@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
@@ -87,6 +88,8 @@ PLACEHOLDERS = frozenset(_NOBODY.split())
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")  # “0” and the like name no object
 _WORD = re.compile(r"\w+")
+_CACHED = 16_384
+"""Texts whose plain form is remembered: those of a series are mostly the same."""
 _SHORTEST_NAME, _SHORTEST_IDENTIFIER = 3, 4
 
 
@@ -95,6 +98,7 @@ def bare(text: str) -> str:
     return without_diacritics(text).casefold()
 
 
+@lru_cache(_CACHED)
 def plain(text: str) -> str:
     """``bare``, only letters and digits, words separated by one space."""
     return " ".join(_WORD.findall(bare(text).replace("_", " ")))
@@ -209,6 +213,7 @@ def _is_telling(word: str) -> bool:
     return len(word) >= shortest and not word.isdigit() and word not in PLACEHOLDERS
 
 
+@lru_cache(_CACHED)
 def is_registered(uid: str) -> bool:
     """Whether the standard itself registers this UID (PS3.6 annex A): it names a kind, nobody's object."""
     return UID(uid).name != uid

@@ -16,6 +16,8 @@ _TWO_LETTERS = str.maketrans(
 
 def without_diacritics(text: str) -> str:
     """Every letter without its marks; letters that are no compositions (ø, ł, ß …) as people write them in ASCII."""
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFKD", text.translate(_BARE))
     return "".join(one for one in decomposed if not unicodedata.combining(one))
 

@@ -3,7 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pydicom
@@ -142,7 +142,7 @@ def _checked(opened: _Opened, everyone: Original, expected: Expected) -> Checked
         return Checked(job.file, UNREADABLE)
     if not after.belongs or not after.sop_class:
         return Checked(job.file, UNREADABLE)
-    findings = search(job.target, opened.original.with_those_of([everyone]), expected)
+    findings = search(job.target, replace(everyone, places=opened.original.places), expected)
     pixels = _pixels(opened, target)
     code = RESIDUAL if any(finding.certain for finding in findings) else PIXELS if pixels == "changed" else ""
     if any(finding.what is What.UNREADABLE for finding in findings):
