@@ -254,6 +254,7 @@ PREPARE = {
     "prepare-link-loop": Code(2, "this link leads back to a folder above it", "Nothing to do: it was left out."),
     "prepare-link-broken": Code(2, "this link leads nowhere", "Repair or remove it, then scan again."),
     "prepare-file-special": Code(2, "this is no regular file", "Nothing to do: it was left out."),
+    "file-nifti": Code(2, "this is a NIfTI file", "Convert it to DICOM first; it was left out."),
     "file-archive": Code(2, "this file is an archive", "Nothing to do: what it holds was taken."),
     "prepare-archive-bomb": Code(
         3, "this archive grows beyond all bounds when unpacked", "Look at it; unpack it yourself if it is sound."

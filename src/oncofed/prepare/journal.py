@@ -111,7 +111,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite ends it itself when the disk is full
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 

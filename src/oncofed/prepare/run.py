@@ -22,7 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from oncofed.contracts.errors import BadInput, Refused
+from oncofed.contracts.errors import BadInput, OncofedError, Refused
 from oncofed.prepare import journal
 
 JOURNAL = "journal.sqlite"
@@ -206,7 +206,7 @@ class Run:
             try:
                 yield facts
             except BaseException:
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(sqlite3.Error, OncofedError):
                     self._stage(name, "stopped", started, _now(), facts)
                 raise
             self._stage(name, "done", started, _now(), facts)

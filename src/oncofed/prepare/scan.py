@@ -20,7 +20,8 @@ from oncofed.prepare.sources import dicomdir
 from oncofed.prepare.sources.archive import ARCHIVE, is_archive
 from oncofed.prepare.sources.folder import Entry, walk
 
-DICOMDIR = "file-dicomdir"
+DICOMDIR, NIFTI = "file-dicomdir", "file-nifti"
+_NIFTI = (b"n+1\0", b"ni1\0")
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 _LISTED = 2_000
 _BATCH = 200
@@ -201,9 +202,12 @@ def _kind(path: Path) -> str:
     """What a file that is no DICOM is."""
     try:
         with path.open("rb") as stream:
-            return ARCHIVE if is_archive(stream.read(512)) else NOT_DICOM
+            begin = stream.read(512)
     except OSError:
         return UNREADABLE
+    if begin[344:348] in _NIFTI or path.name.lower().endswith(".nii.gz"):
+        return NIFTI
+    return ARCHIVE if is_archive(begin) else NOT_DICOM
 
 
 def _keep(run: Run, rows: list[_Row]) -> None:

@@ -1,5 +1,6 @@
 """Listing and indexing a source: only what is new or changed, and every bad thing under a code of its own."""
 
+import gzip
 import os
 import shutil
 from pathlib import Path
@@ -285,3 +286,13 @@ def test_progress_is_told(run: Run, folder: Path) -> None:
     scan(run, folder, progress=Told())
     assert told == [("listing files", None), ("reading headers", 3)]
     assert sum(done) == 6
+
+
+def test_nifti_is_told_apart_from_archives_and_rubbish(run: Run, folder: Path) -> None:
+    nifti = b"\x5c\x01\0\0" + b"\0" * 340 + b"n+1\0" + b"\0" * 400
+    (folder / "sub-01_T1w.nii").write_bytes(nifti)
+    (folder / "sub-02_T1w.nii.gz").write_bytes(gzip.compress(nifti))
+    (folder / "sub-02_T1w.json").write_text("{}")
+    a_series(folder / "dicom", 1)
+    scan(run, folder)
+    assert codes(run) == {"file-nifti": 2, "file-not-dicom": 1}
