@@ -5,6 +5,7 @@ unlisted texts are searched for this patient's identifiers, unlisted dates and U
 elements go unless the safe list names them, and what cannot be what its VR says is removed and reported.
 """
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -49,6 +50,8 @@ CANNOT_CONVERT = (
     EOFError,
     OverflowError,
     LookupError,
+    OSError,
+    struct.error,
     BytesLengthException,
 )
 """What pydicom raises on a value that is not what its VR says."""

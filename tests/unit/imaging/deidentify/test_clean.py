@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
@@ -405,6 +406,8 @@ def raw(tag: int, vr: str, value: bytes) -> RawDataElement:
         (0x00990010, "ZZ", b"Okonkwo ", False),
         (0x00081115, "LO", b"Okonkwo ", True),
         (0x00081115, "SQ", b"Okonkwo ", True),
+        (0x00081115, "SQ", b"\1\2\3", False),
+        (0x00081115, "UN", b"Okonkwo ", True),
         (0x00081190, "UR", b"http://okonkwo.example", False),
         (0x0008010E, "UR", b"http://code.example", True),
         (0x00142006, "PN", b"Okonkwo^A", True),
@@ -568,3 +571,24 @@ def test_a_date_anybody_can_look_up_does_not_tell_the_shift() -> None:
     RESEARCH.apply(dataset)
     assert dataset.AnatomicRegionSequence[0].ContextGroupVersion == "19000101000000"
     assert "DateOfManufacture" not in dataset
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "value"),
+    [("SeriesDescription", "OB", b"Okonkwo"), ("AcquisitionDate", "US", b"\1\2"), ("SOPInstanceUID", "OB", b"1.2.3\0")],
+)
+def test_listed_values_of_another_representation(keyword: str, vr: str, value: bytes) -> None:
+    dataset = patient()
+    tag = BaseTag(tag_for_keyword(keyword))
+    dataset[tag] = raw(int(tag), vr, value)
+    RESEARCH.apply(dataset)
+    assert tag not in dataset or value not in encoded(dataset)
+
+
+def test_a_character_set_nobody_knows_does_not_stop_the_search() -> None:
+    dataset = patient(SpecificCharacterSet="ISO_IR 100")
+    dataset[0x00080005] = raw(0x00080005, "CS", b"NO_SET  ")
+    dataset[0x00620005] = raw(0x00620005, "LO", "Läsion Okonkwo".encode("latin-1"))
+    dataset[0x0008103E] = raw(0x0008103E, "LO", b"        ")
+    RESEARCH.apply(dataset)
+    assert "konkwo" not in str(dataset.get_item(0x00620005).value)

@@ -433,3 +433,69 @@ def test_memory_does_not_grow_with_the_pixels(tmp_path: Path) -> None:
 
 def test_inflating_is_what_zlib_says() -> None:
     assert reading._inflate(zlib.compress(b"abc" * 100)[2:-4]) == b"abc" * 100
+
+
+def element(tag: int, vr: bytes, value: bytes, *, reserved: int = 0) -> bytes:
+    """Explicit VR, little endian."""
+    if vr in (b"SQ", b"OB", b"UT", b"UN"):
+        return struct.pack("<HH2sHL", tag >> 16, tag & 0xFFFF, vr, reserved, len(value)) + value
+    return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+
+
+def item(value: bytes, size: int | None = None, tag: int = 0xFFFEE000) -> bytes:
+    return struct.pack("<HHL", tag >> 16, tag & 0xFFFF, len(value) if size is None else size) + value
+
+
+NAME = element(0x00100010, b"PN", b"Okonkwo^")
+ITEM_END, SEQUENCE_END = item(b"", 0, 0xFFFEE00D), item(b"", 0, 0xFFFEE0DD)
+OPEN = struct.pack("<HH2sHL", 0x0008, 0x1115, b"SQ", 0, 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize(
+    ("body", "passes"),
+    [
+        (NAME, True),
+        (element(0x00081115, b"SQ", item(NAME)), True),
+        (OPEN + item(NAME + ITEM_END, 0xFFFFFFFF) + SEQUENCE_END, True),
+        (NAME + NAME, False),  # twice
+        (element(0x00100020, b"LO", b"1 ") + NAME, False),  # descending
+        (element(0x00100010, b"ZZ", b"1 "), False),
+        (element(0x00420011, b"OB", b"1 ", reserved=1), False),
+        (element(0x00081115, b"SQ", NAME), False),  # no item
+        (element(0x00081115, b"SQ", item(NAME, 999)), False),  # an item longer than its sequence
+        (element(0x00081115, b"SQ", item(NAME)[:-3]), False),
+        (element(0x00081115, b"SQ", item(NAME) + b"123"), False),
+        (element(0x00081115, b"SQ", item(NAME[:-2], 14)), False),  # an element longer than its item
+        (element(0x00081115, b"SQ", item(NAME + b"1234")), False),
+        (element(0x00081115, b"SQ", item(ITEM_END)), False),  # ends before its length
+        (OPEN + item(NAME, 0xFFFFFFFF), False),  # no end
+        (OPEN + item(NAME + SEQUENCE_END, 0xFFFFFFFF), False),
+        (OPEN + item(NAME + ITEM_END[:-1] + b"\1", 0xFFFFFFFF) + SEQUENCE_END, False),
+        (struct.pack("<HH2sHL", 0x0008, 0x1115, b"UN", 0, 0xFFFFFFFF) + SEQUENCE_END, False),
+        (NAME[:-1], False),
+        (NAME + b"123", False),
+        (deep(65, defined=True), False),
+    ],
+)
+def test_the_gate_of_the_byte_level_road(body: bytes, passes: bool, tmp_path: Path) -> None:
+    assert (wellformed.parsed(HEAD + body, whole=True) is not None) is passes
+    came = outcome(HEAD + body, tmp_path / "a.dcm")
+    assert came in REFUSED or b"konkwo" not in (tmp_path / "a.dcm").read_bytes()
+    assert isinstance(came, Applied) or not passes
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        HEAD[:128] + b"NICE" + HEAD[132:],
+        HEAD[:140] + struct.pack("<L", 9) + HEAD[144:],
+        HEAD.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.2\0"),
+        HEAD.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.1.1\0"),
+        HEAD.replace(
+            b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2\0\0\0"
+        ),  # implicit, it says, before explicit elements
+    ],
+)
+def test_the_gate_stays_shut_for_other_beginnings(head: bytes) -> None:
+    assert wellformed.parsed(head + NAME, whole=True) is None
