@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from oncofed.contracts.errors import BadInput, OncofedError, Refused
+from oncofed.imaging.headers import KEYWORDS
 from oncofed.prepare import journal
 
 JOURNAL = "journal.sqlite"
@@ -273,7 +274,7 @@ class Run:
             rectangles=row["rectangles"],
             patient_key=row["patient_key"],
             target=self.directory / row["target"] if row["target"] else None,
-            header={name: row[name] for name in journal.KEYWORDS if row[name]},
+            header={name: row[name] for name in KEYWORDS if row[name]},
         )
 
     def mark(self, ids: Iterable[int], state: State, code: str = "") -> None:

@@ -95,7 +95,7 @@ def test_a_full_database_has_it_too(tmp_path: Path) -> None:
         with pytest.raises(OncofedError, match="disk-full"):
             run.put(large="x" * 1_000_000)
         with pytest.raises(sqlite3.OperationalError, match="no such table"), journal.disk_full_told():
-            run.connection.execute("SELECT * FROM nothing")
+            run.connection.execute("SELECT * FROM absent")
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
