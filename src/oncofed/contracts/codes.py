@@ -212,6 +212,9 @@ NODE = {
 }
 
 PREPARE = {
+    "linkage-sealed": Code(
+        5, "this linkage table cannot be opened with this node's secret", "Use the secret of the node that made it."
+    ),
     "profile-invalid": Code(
         2, "the profile of de-identification is not usable", "Correct the file, or use research, strict or minimal."
     ),

@@ -46,6 +46,7 @@ class Pseudonyms:
         self._project = _Mac(secret, b"project")
         self._date = _Mac(secret, b"date")
         self._text = _Mac(secret, b"text")
+        self._linkage = _Mac(secret, b"linkage")
 
     def for_project(self, name: str) -> "Pseudonyms":
         """Pseudonyms of one project: stable for its name, and without the secret not linkable to those of another."""
@@ -59,6 +60,11 @@ class Pseudonyms:
         authority = issuer.strip(" \0").encode()
         framed = len(authority).to_bytes(4, "big") + authority + identifier
         return self._patient.digest(framed)[:16].hex()
+
+    @property
+    def linkage_key(self) -> bytes:
+        """32 bytes that seal a linkage table (``trust.linkage``) and nothing else."""
+        return self._linkage.digest(b"key")
 
     def without_patient_id(self, study_uid: str) -> str:
         """The pseudonym of whoever a study without Patient ID is about: each such study is a patient of its own."""

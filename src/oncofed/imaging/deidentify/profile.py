@@ -52,7 +52,8 @@ class Profile:
     """What is asked of de-identification.
 
     ``overrides``: keyword or tag (eight hexadecimal digits) → one of K X Z D U C. ``age_cap``: greater ages are told
-    as one year above it. ``date_shift_days``: least and greatest shift of a patient's dates in days.
+    as one year above it. ``date_shift_days``: least and greatest shift of a patient's dates in days. ``linkage``: a
+    sealed table may be kept at the node of who is who.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Profile:
     overrides: Mapping[str, str] = field(default_factory=dict)
     clean_pixels: bool = True
     deface: bool = False
+    linkage: bool = False
     age_cap: int = 89
     date_shift_days: tuple[int, int] = (-3650, -30)
 
@@ -121,7 +123,9 @@ STRICT = Profile("strict", deface=True)
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({one.name: one for one in (RESEARCH, STRICT, MINIMAL)})
 
-_KEYS = frozenset({"name", "based_on", "options", "overrides", "clean_pixels", "deface", "age_cap", "date_shift_days"})
+_KEYS = frozenset(
+    {"name", "based_on", "options", "overrides", "clean_pixels", "deface", "linkage", "age_cap", "date_shift_days"}
+)
 
 
 def read_profile(path: Path) -> Profile:
@@ -145,6 +149,7 @@ def read_profile(path: Path) -> Profile:
             overrides=dict(base.overrides) | _texts(given.get("overrides", {})),
             clean_pixels=_flag(given.get("clean_pixels", base.clean_pixels)),
             deface=_flag(given.get("deface", base.deface)),
+            linkage=_flag(given.get("linkage", base.linkage)),
             age_cap=int(given.get("age_cap", base.age_cap)),
             date_shift_days=_two(given.get("date_shift_days", base.date_shift_days)),
         )
