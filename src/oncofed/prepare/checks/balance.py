@@ -7,8 +7,9 @@ over its maximum (Pielou). Missingness: differences between groups beyond what a
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import product
 
 from oncofed.contracts.criteria import CRITERIA
 from oncofed.contracts.vocabulary import label, roll_up
@@ -39,30 +40,37 @@ WATCHED = ("stage", "treatment", "vital_status", "response", "tumour_laterality"
 """Variables that should be recorded equally often for everybody who has a cancer."""
 _Z = 1.959964
 
-Values = dict[str, frozenset[str]]
-"""Patient → the cells recorded for them."""
+Pairs = Mapping[tuple[str, str], int]
 
 
 def check_balance(tables: Tables) -> BalanceFindings:
     """Distributions of patients, associations, and unequal missingness."""
-    everyone = {key for (key,) in tables.rows("SELECT DISTINCT patient_key FROM patient WHERE patient_key IS NOT NULL")}
-    names = dict.fromkeys((*SHOWN, *TARGETS, *ACQUISITION, *WATCHED))
-    values = {name: _values(tables, name) for name in names}
+    everyone = int(tables.one("SELECT count(DISTINCT patient_key) FROM patient"))
+    for name in dict.fromkeys((*SHOWN, *TARGETS, *ACQUISITION, *WATCHED)):
+        _gather(tables, name)
     return BalanceFindings(
-        distributions=tuple(_distribution(name, values[name], len(everyone)) for name in SHOWN if values[name]),
-        associations=tuple(_associations(values)),
-        missingness=tuple(_missingness(tables, values)),
+        distributions=tuple(found for name in SHOWN if (found := _distribution(tables, name, everyone)) is not None),
+        associations=tuple(_associations(tables)),
+        missingness=tuple(_missingness(tables)),
     )
 
 
-def _values(tables: Tables, criterion: str) -> Values:
+def _gather(tables: Tables, criterion: str) -> None:
+    """Make table ``b_<criterion>``: each patient with each (rolled-up) cell; view ``s_<criterion>``: those with one."""
     found = extractions()[criterion]
-    rows = tables.rows(
-        f"SELECT patient_key, list(DISTINCT {found.cell}) FROM v_{found.table} "
-        f"WHERE ({found.cell}) IS NOT NULL AND {found.where or 'TRUE'} "
-        "AND patient_key IN (SELECT patient_key FROM patient) GROUP BY patient_key"
+    recorded = f"SELECT DISTINCT patient_key, {found.cell} AS cell FROM v_{found.table} WHERE {found.where or 'TRUE'}"
+    run = tables.connection.execute
+    run(f"CREATE OR REPLACE TEMP TABLE raw AS SELECT * FROM ({recorded}) WHERE cell IS NOT NULL "
+        "AND patient_key IN (SELECT patient_key FROM patient)")  # fmt: skip
+    cells = [cell for (cell,) in tables.rows("SELECT DISTINCT cell FROM raw")]
+    run(
+        f"""CREATE OR REPLACE TEMP TABLE b_{criterion} AS
+            SELECT DISTINCT patient_key, told AS cell FROM raw
+            JOIN (SELECT unnest($1::VARCHAR[]) AS cell, unnest($2::VARCHAR[]) AS told) USING (cell)""",
+        [cells, [_cell(criterion, cell) for cell in cells]],
     )
-    return {patient: frozenset(_cell(criterion, value) for value in cells) for patient, cells in rows}
+    run(f"CREATE OR REPLACE TEMP VIEW s_{criterion} AS SELECT patient_key, any_value(cell) AS cell "
+        f"FROM b_{criterion} GROUP BY 1 HAVING count(*) = 1")  # fmt: skip
 
 
 @lru_cache(maxsize=8192)
@@ -80,8 +88,11 @@ def _label(criterion: str, cell: str) -> str:
         return cell
 
 
-def _distribution(criterion: str, values: Values, everyone: int) -> Distribution:
-    counts = Counter(cell for cells in values.values() for cell in cells)
+def _distribution(tables: Tables, criterion: str, everyone: int) -> Distribution | None:
+    counts = Counter(dict(tables.rows(f"SELECT cell, count(*) FROM b_{criterion} GROUP BY 1 ORDER BY 2 DESC, 1")))
+    if not counts:
+        return None
+    recorded = int(tables.one(f"SELECT count(DISTINCT patient_key) FROM b_{criterion}"))
     bands = CRITERIA[criterion].bands
     order = [cell for cell in bands.labels if counts[cell]] if bands else [cell for cell, _ in counts.most_common()]
     cells = [Cell(label=_label(criterion, cell), count=counts[cell]) for cell in order]
@@ -93,7 +104,7 @@ def _distribution(criterion: str, values: Values, everyone: int) -> Distribution
         name=criterion,
         label=CRITERIA[criterion].label,
         cells=tuple(cells),
-        missing=everyone - len(values),
+        missing=everyone - recorded,
         evenness=evenness(counts),
         largest_share=largest,
         imbalanced=len(counts) > 1 and largest >= IMBALANCED_FROM,
@@ -109,59 +120,60 @@ def evenness(counts: Mapping[str, int]) -> float | None:
     return min(max(entropy / math.log(len(counts)), 0.0), 1.0)
 
 
-def _associations(values: Mapping[str, Values]) -> Iterator[Association]:
+def _associations(tables: Tables) -> Iterator[Association]:
     """Each target with each acquisition variable, over the patients that have one value of both."""
     found = []
-    for target in TARGETS:
-        for acquisition in ACQUISITION:
-            pairs = [
-                (next(iter(cells)), next(iter(values[acquisition][patient])))
-                for patient, cells in values[target].items()
-                if len(cells) == 1 and len(values[acquisition].get(patient, ())) == 1
-            ]
-            strength = cramers_v(pairs)
-            if strength is not None and len(pairs) >= LEAST_PATIENTS:
-                flagged = strength >= STRONG
-                found.append(
-                    Association(
-                        target=CRITERIA[target].label,
-                        acquisition=CRITERIA[acquisition].label,
-                        patients=len(pairs),
-                        strength=strength,
-                        flagged=flagged,
-                    )
+    for target, acquisition in product(TARGETS, ACQUISITION):
+        rows = tables.rows(
+            f"SELECT a.cell, b.cell, count(*) FROM s_{target} a JOIN s_{acquisition} b USING (patient_key) "
+            "GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        pairs = {(one, other): count for one, other, count in rows}
+        strength = cramers_v(pairs)
+        if strength is not None and sum(pairs.values()) >= LEAST_PATIENTS:
+            found.append(
+                Association(
+                    target=CRITERIA[target].label,
+                    acquisition=CRITERIA[acquisition].label,
+                    patients=sum(pairs.values()),
+                    strength=strength,
+                    flagged=strength >= STRONG,
                 )
+            )
     yield from sorted(found, key=lambda one: -one.strength)
 
 
-def cramers_v(pairs: Sequence[tuple[str, str]]) -> float | None:
+def cramers_v(pairs: Pairs) -> float | None:
     """Cramér's V of two nominal variables with Bergsma's correction; None where one of them does not vary."""
-    table, rows, columns = Counter(pairs), Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
-    n, r, k = len(pairs), len(rows), len(columns)
+    rows, columns = Counter[str](), Counter[str]()
+    for (one, other), count in pairs.items():
+        rows[one] += count
+        columns[other] += count
+    n, r, k = rows.total(), len(rows), len(columns)
     if n < 2 or r < 2 or k < 2:
         return None
-    chi2 = n * (sum(count**2 / (rows[a] * columns[b]) for (a, b), count in table.items()) - 1)
+    chi2 = n * (sum(count**2 / (rows[a] * columns[b]) for (a, b), count in pairs.items()) - 1)
     phi2 = max(0.0, chi2 / n - (k - 1) * (r - 1) / (n - 1))
     smaller = min(k - (k - 1) ** 2 / (n - 1), r - (r - 1) ** 2 / (n - 1)) - 1
     return min(math.sqrt(phi2 / smaller), 1.0) if smaller > 0 else None
 
 
-def _missingness(tables: Tables, values: Mapping[str, Values]) -> Iterator[UnequalMissingness]:
+def _missingness(tables: Tables) -> Iterator[UnequalMissingness]:
     """Variables recorded for one group of those with a cancer more often than for another, beyond chance."""
     groups = {
-        "Sex at birth": "SELECT any_value(p.birth_sex), c.patient_key FROM cancer_condition c "
+        "Sex at birth": "SELECT any_value(p.birth_sex) AS name, c.patient_key FROM cancer_condition c "
         "JOIN patient p USING (patient_key) WHERE p.birth_sex IS NOT NULL GROUP BY 2",
-        "Age at diagnosis": f"SELECT {_age_group()}, patient_key FROM cancer_condition "
+        "Age at diagnosis": f"SELECT {_age_group()} AS name, patient_key FROM cancer_condition "
         "WHERE age_at_diagnosis IS NOT NULL GROUP BY 2",
     }
-    for group, query in groups.items():
-        members: dict[str, set[str]] = {}
-        for name, patient in tables.rows(query):
-            members.setdefault(name, set()).add(patient)
-        large = {name: patients for name, patients in members.items() if len(patients) >= LEAST_PATIENTS}
-        for variable in WATCHED:
-            if len(large) > 1 and values[variable]:
-                yield from _unequal(variable, group, large, values[variable])
+    for (group, members), variable in product(groups.items(), WATCHED):
+        rows = tables.rows(
+            f"SELECT name, count(*) FILTER (patient_key IN (SELECT patient_key FROM b_{variable})), count(*) "
+            f"FROM ({members}) WHERE name IS NOT NULL GROUP BY 1 ORDER BY 1"
+        )
+        shares = {name: (filled, every) for name, filled, every in rows if every >= LEAST_PATIENTS}
+        if len(shares) > 1 and any(filled for filled, _ in shares.values()):
+            yield from _unequal(variable, group, shares)
 
 
 def _age_group() -> str:
@@ -169,10 +181,7 @@ def _age_group() -> str:
     return f"CASE {cases} END"
 
 
-def _unequal(
-    variable: str, group: str, members: Mapping[str, set[str]], recorded: Values
-) -> Iterator[UnequalMissingness]:
-    shares = {name: (len(patients & recorded.keys()), len(patients)) for name, patients in members.items()}
+def _unequal(variable: str, group: str, shares: Mapping[str, tuple[int, int]]) -> Iterator[UnequalMissingness]:
     ranked = sorted(shares, key=lambda name: shares[name][0] / shares[name][1])
     emptiest, fullest = ranked[0], ranked[-1]
     if surely_more(shares[fullest], shares[emptiest]):
