@@ -17,11 +17,6 @@ _PARENTS = (
 )
 
 
-_JOIN_CONDITION = """LEFT JOIN condition_numbers c ON c._key = t._condition
-    LEFT JOIN only_conditions o ON t._condition IS NOT NULL AND o.patient_key = t._patient"""
-"""The condition a row names; else, where it means one, the patient's only primary one."""
-
-
 @dataclass
 class Assembled:
     """Rows per table; problems as (code, table, column, rows); rows left out because they refer to nothing."""
@@ -85,18 +80,32 @@ def _number(connection: duckdb.DuckDBPyConnection, name: str, done: Assembled) -
     number = NUMBERED.get(name)
     numbered = f"t._order AS {number}, " if number else ""
     refers = name != "cancer_condition" and any(column.name == "condition_id" for column in table.columns)
-    join = _JOIN_CONDITION if refers else ""
-    condition = "coalesce(c.condition_id, o.condition_id) AS condition_id, " if refers else ""
+    join = "LEFT JOIN condition_numbers c ON c._key = t._condition" if refers else ""
+    condition = "c.condition_id, " if refers else ""
     if refers:
         connection.execute("CREATE TABLE IF NOT EXISTS condition_numbers (condition_id BIGINT, _key VARCHAR)")
         connection.execute("CREATE TABLE IF NOT EXISTS only_conditions (condition_id BIGINT, patient_key VARCHAR)")
-    kept = ", t._key" if name == "cancer_condition" else ""
+    kept = ", t._key" if name == "cancer_condition" else ", t._condition, t._patient" if refers else ""
     connection.execute(
         f"CREATE TABLE final_{name} AS SELECT {numbered}{condition}{own}{kept} FROM joined_{name} t {join}"
     )
     connection.execute(f"DROP TABLE joined_{name}")
+    if refers:
+        _only_condition(connection, name)
     if refers and any(column.name == "condition_id" and column.required for column in table.columns):
         _drop(connection, name, "condition_id", "condition_id IS NULL", done)
+
+
+def _only_condition(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Rows that mean a condition which is not there belong to the patient's only primary one, if there is just one."""
+    lost = f"final_{name} t WHERE t._condition IS NOT NULL AND t.condition_id IS NULL"
+    if connection.execute(f"SELECT 1 FROM {lost} LIMIT 1").fetchall():
+        connection.execute(
+            f"""UPDATE final_{name} t SET condition_id = o.condition_id FROM only_conditions o
+                WHERE t._condition IS NOT NULL AND t.condition_id IS NULL AND o.patient_key = t._patient"""
+        )
+    for column in ("_condition", "_patient"):
+        connection.execute(f"ALTER TABLE final_{name} DROP COLUMN {column}")
 
 
 def _leave_out_orphans(connection: duckdb.DuckDBPyConnection, name: str, done: Assembled) -> None:

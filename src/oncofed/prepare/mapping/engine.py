@@ -251,7 +251,7 @@ def _write_tables(
             _name_anew(connection, table, pseudonyms)
             target = staged / f"{table}.parquet"
             connection.execute(
-                f"COPY {quoted(f'final_{table}')} TO '{_escaped(target)}' (FORMAT parquet, COMPRESSION zstd)"
+                f"COPY {quoted(f'final_{table}')} TO '{_escaped(target)}' (FORMAT parquet, COMPRESSION lz4_raw)"
             )
         dates = staged / INDEX_DATES.name
         connection.execute(f"COPY (FROM index_day ORDER BY patient) TO '{_escaped(dates)}' (FORMAT parquet)")

@@ -71,8 +71,9 @@ def compile_rule(
     mapping = loaded.mapping
     identifier = rule.patient or mapping.patient
     patient = scope.column(identifier) if identifier else "NULL"
-    scope.joins.append(f"LEFT JOIN index_day i ON i.patient = {patient}")
     expressions = _with_defaults(table, rule)
+    if any(part.read == "offset" for one in expressions.values() for part in one.parts):
+        scope.joins.append(f"LEFT JOIN index_day i ON i.patient = {patient}")
     values = {name: compile_value(scope, one, model_column(table, name)) for name, one in expressions.items()}
     _open_tables(connection, table)
     return _assembled(scope, table, rule, patient, values)
