@@ -2,10 +2,10 @@
 
 Pixels that are not compressed: the bytes inside the rectangles change, no other. Compressed without loss (RLE, JPEG-LS,
 JPEG 2000): each frame is decoded, blanked and compressed again in the same transfer syntax. Compressed with loss: the
-decoded values are kept as they are in a lossless syntax of the same family, or of JPEG 2000 where it has none; that the
-image has been through a lossy step stays said (Lossy Image Compression, PS3.3 C.7.6.1.1.5). Every compressed frame is
-decoded again and compared; one that differs makes the whole object uncompressed. Pixels of more than ``BIG`` bytes go
-through a temporary file: memory is that of a few frames.
+decoded values are kept as they are in a lossless syntax of the same family, or in JPEG 2000 (RLE for YBR_FULL) where it
+has none; that the image has been through a lossy step stays said (Lossy Image Compression, PS3.3 C.7.6.1.1.5). Every
+compressed frame is decoded again and compared; one that differs makes the whole object uncompressed. Pixels of more
+than ``BIG`` bytes go through a temporary file: memory is that of a few frames.
 """
 
 import io
@@ -211,7 +211,7 @@ def _blank_compressed(dataset: Dataset, inside: Inside, spool: Path | None) -> N
     """Frame by frame into the lossless syntax of its kind; all of it uncompressed where that loses something."""
     before = syntax(dataset)
     size = _size(dataset)
-    for target in (LOSSLESS.get(before, uid.JPEG2000Lossless), uid.ExplicitVRLittleEndian):
+    for target in (_lossless(dataset, before), uid.ExplicitVRLittleEndian):
         sink = _sink(size, spool)
         properties = _write_frames(_blank_frames(dataset, inside), target, sink)
         if properties is not None:
@@ -227,6 +227,17 @@ def _blank_compressed(dataset: Dataset, inside: Inside, spool: Path | None) -> N
     _describe(dataset, target, properties)
     _set_pixels(dataset, sink, "OB" if target.is_encapsulated or number(dataset, "BitsAllocated") == 8 else "OW")
     dataset["PixelData"].is_undefined_length = target.is_encapsulated
+
+
+def _lossless(dataset: Dataset, before: uid.UID) -> uid.UID:
+    """The syntax of its kind; for lossy colours kept apart from brightness RLE, as an ultrasound image needs."""
+    apart = words(dataset, "PhotometricInterpretation")[:1] in (("YBR_FULL",), ("YBR_FULL_422",))
+    return LOSSLESS.get(before, uid.RLELossless if apart else uid.JPEG2000Lossless)
+
+
+def _written(photometric: str, target: uid.UID) -> str:
+    """What the colours are called in the target syntax: JPEG 2000 makes brightness and differences of RGB by itself."""
+    return "YBR_RCT" if target == uid.JPEG2000Lossless and photometric == "RGB" else photometric
 
 
 def _size(dataset: Dataset) -> int:
@@ -275,18 +286,26 @@ def _encoded(frame: Frame, properties: dict[str, Any], target: uid.UID) -> bytes
     """The frame in the target syntax, padded to even length; None where there is no encoder or it lost something."""
     form = {name: properties[name] for name in _FORM}
     form |= {"rows": frame.shape[0], "columns": frame.shape[1], "number_of_frames": 1}
+    form["photometric_interpretation"] = _written(form["photometric_interpretation"], target)
     form["samples_per_pixel"] = frame.shape[2] if frame.ndim == 3 else 1
     if frame.ndim == 3:
         form["planar_configuration"] = 0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            options: dict[str, Any] = {} if target == uid.RLELossless else {"use_mct": False}
-            encoded = get_encoder(target).encode(np.ascontiguousarray(frame), **form, **options)
-            again, _ = get_decoder(target).as_array(_alone(encoded, form, target), raw=True, index=0)
+            encoded = get_encoder(target).encode(
+                np.ascontiguousarray(frame), encoding_plugin=_encoder(frame, target), **form
+            )
+            alone = _alone(encoded, form, target)
+            again, _ = get_decoder(target).as_array(alone, raw=True, index=0)
     except (*BROKEN, RuntimeError):
         return None
     return encoded + b"\0" * (len(encoded) % 2) if np.array_equal(again, frame) else None
+
+
+def _encoder(frame: Frame, target: uid.UID) -> str:
+    """Which of pydicom's encoders to use, "" for any: GDCM ends the whole process on RLE frames of an odd length."""
+    return "pydicom" if target == uid.RLELossless and frame.nbytes % 2 else ""
 
 
 def _alone(encoded: bytes, form: dict[str, Any], target: uid.UID) -> Dataset:
@@ -305,7 +324,7 @@ def _alone(encoded: bytes, form: dict[str, Any], target: uid.UID) -> Dataset:
 def _describe(dataset: Dataset, target: uid.UID, properties: dict[str, Any]) -> None:
     """What the header must say of the frames as they are now."""
     dataset.file_meta.TransferSyntaxUID = target
-    dataset.PhotometricInterpretation = str(properties["photometric_interpretation"])
+    dataset.PhotometricInterpretation = _written(str(properties["photometric_interpretation"]), target)
     if dataset.get("BitsAllocated") != properties["bits_allocated"]:  # a stream of fewer bits than the header says
         dataset.BitsAllocated, dataset.BitsStored = properties["bits_allocated"], properties["bits_stored"]
         dataset.HighBit = dataset.BitsStored - 1

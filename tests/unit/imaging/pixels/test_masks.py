@@ -41,10 +41,10 @@ REAL = [
     ("JPEGLSNearLossless_16.dcm", uid.JPEGLSLossless),
     ("SC_rgb_jls_lossy_sample.dcm", uid.JPEGLSLossless),
     ("SC_rgb_jpeg_gdcm.dcm", uid.JPEG2000Lossless),
-    ("SC_rgb_dcmtk_+eb+cy+np.dcm", uid.JPEG2000Lossless),
+    ("SC_rgb_dcmtk_+eb+cy+np.dcm", uid.RLELossless),
     ("SC_rgb_dcmtk_+eb+cr.dcm", uid.JPEG2000Lossless),
-    ("SC_rgb_small_odd_jpeg.dcm", uid.ExplicitVRLittleEndian),  # too small for the encoder
-    ("examples_ybr_color.dcm", uid.JPEG2000Lossless),
+    ("SC_rgb_small_odd_jpeg.dcm", uid.RLELossless),
+    ("examples_ybr_color.dcm", uid.RLELossless),
 ]
 
 
