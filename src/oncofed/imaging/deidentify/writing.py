@@ -65,13 +65,14 @@ class Encoder:
     ) -> Iterator[bytes]:
         """The elements of a dataset (or only those of ``tags``) in ascending order, encoded."""
         held = dict(dataset.items())
-        converted = {tag for tag, element in held.items() if self._must_convert(element)}
+        if _CHARACTER_SET in held:
+            charset = dataset.get("SpecificCharacterSet", charset)
+        wanted = sorted(held if tags is None else tags, key=int)
+        converted = {tag for tag in wanted if self._must_convert(held[tag])}
         if converted:
             dataset = correct_ambiguous_vr(dataset, self.little)
             held = {tag: dataset[tag] if tag in converted else element for tag, element in dataset.items()}
-        if _CHARACTER_SET in held:
-            charset = dataset.get("SpecificCharacterSet", charset)
-        for tag in sorted(held if tags is None else tags, key=int):
+        for tag in wanted:
             element: Element = held[tag]
             if isinstance(element, RawDataElement):
                 yield self._raw(element)
@@ -83,11 +84,10 @@ class Encoder:
     def _must_convert(self, element: Element) -> bool:
         if not isinstance(element, RawDataElement):
             return False
-        if element.is_little_endian != self.little:
+        vr = element.VR
+        if element.is_little_endian != self.little or (vr == "SQ" and element.is_implicit_VR != self.implicit):
             return True
-        if element.VR == "SQ" and element.is_implicit_VR != self.implicit:
-            return True
-        return not self.implicit and (element.VR is None or element.VR not in KNOWN)
+        return not self.implicit and vr not in KNOWN
 
     def _raw(self, element: RawDataElement) -> bytes:
         value = element.value or b""
@@ -164,7 +164,8 @@ def content(opened: Opened, syntax: str) -> Iterator[bytes]:
         vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
         yield encoder.header(pixels.tag, vr, pixels.length)
         yield from _copied(opened.stream, pixels.start, pixels.end)
-    yield from encoder.chunks(opened.dataset, tags=after)
+    if after:
+        yield from encoder.chunks(opened.dataset, tags=after)
 
 
 def _replaced(element: DataElement, encoder: Encoder) -> Iterator[bytes]:
