@@ -23,8 +23,7 @@ from oncofed.contracts.vocabulary import folded, knows, nearest, normalise, word
 from oncofed.prepare.mapping.codes import CodeMap, fits
 from oncofed.prepare.mapping.expressions import date_sql, quoted
 from oncofed.prepare.mapping.loading import load_mapping
-from oncofed.prepare.mapping.readers.opening import MISSING
-from oncofed.prepare.mapping.readers.tables import read_tables
+from oncofed.prepare.mapping.readers.tables import MISSING, read_tables
 from oncofed.prepare.mapping.spec import Relation, SourceSpec
 from oncofed.warehouse.extraction import OBSERVATION_CODES, extractions
 from oncofed.warehouse.sources.columns import column_values

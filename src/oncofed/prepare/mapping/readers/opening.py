@@ -8,14 +8,11 @@ from pathlib import Path
 import duckdb
 
 from oncofed.contracts.errors import BadInput
-from oncofed.prepare.mapping.expressions import DATE, conditions_sql, date_sql, literal, quoted
+from oncofed.prepare.mapping.expressions import DATE, conditions_sql, date_sql, quoted
 from oncofed.prepare.mapping.readers.eform import read_eform
 from oncofed.prepare.mapping.readers.fhir import read_fhir
-from oncofed.prepare.mapping.readers.tables import read_tables
+from oncofed.prepare.mapping.readers.tables import nothing_sql, read_tables
 from oncofed.prepare.mapping.spec import Mapping, Relation
-
-MISSING = ("", "NA", "N/A", "NULL", "None", "NaN", "nan", "<NA>", "\\N")
-"""What files write for nothing, beside what a mapping names."""
 
 
 @dataclass
@@ -78,12 +75,8 @@ def _normalise(
     """``source_<name>``: trimmed text, NULL for what says nothing, absent columns that may be absent as NULL."""
     relation = mapping.source.relations[name]
     there = [one for one, *_ in connection.execute(f"DESCRIBE {quoted(raw)}").fetchall()] if raw else []
-    nothing = ", ".join(literal(one) for one in dict.fromkeys((*MISSING, *mapping.source.missing)))
-    columns = {
-        one: f"CASE WHEN trim({quoted(one)}) NOT IN ({nothing}) THEN trim({quoted(one)}) END"
-        for one in there
-        if one != "_row"
-    }
+    kind = "VIEW" if raw in _views(connection) else "TABLE"
+    columns = {one: _recorded(quoted(one), mapping, exact=kind == "VIEW") for one in there if one != "_row"}
     folded = {one.casefold() for one in there}
     may_lack = {one.casefold() for one in relation.optional_columns}
     anything = (relation.optional and not raw) or "*" in relation.optional_columns
@@ -110,8 +103,13 @@ def _normalise(
         )
         raise BadInput("source-unreadable", f"relation {place}") from error
     if raw:
-        kind = "VIEW" if raw in _views(connection) else "TABLE"
         connection.execute(f"DROP {kind} {quoted(raw)}")
+
+
+def _recorded(column: str, mapping: Mapping, *, exact: bool) -> str:
+    """SQL: the text without spaces around it, NULL for what says nothing; ``exact``: the reader has done the latter."""
+    slow = f"CASE WHEN trim({column}) NOT IN ({nothing_sql(mapping.source)}) THEN trim({column}) END"
+    return f"CASE WHEN trim({column}) = {column} THEN {column} ELSE {slow} END" if exact else slow
 
 
 def _register(connection: duckdb.DuckDBPyConnection, opened: Opened, name: str) -> None:

@@ -27,6 +27,13 @@ _DATABASE = {".duckdb", ".sqlite", ".sqlite3", ".db"}
 _LARGEST_WORKBOOK = 2_000_000_000
 """Bytes a workbook may have once unpacked; a small file that claims more is refused."""
 _BATCH = 50_000
+MISSING = ("", "NA", "N/A", "NULL", "None", "NaN", "nan", "<NA>", "\\N")
+"""What files write for nothing, beside what a mapping names."""
+
+
+def nothing_sql(spec: SourceSpec) -> str:
+    """What says nothing in this source, as a list of constants."""
+    return ", ".join(literal(one) for one in dict.fromkeys((*MISSING, *spec.missing)))
 
 
 def read_tables(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Path) -> dict[str, str]:
@@ -80,7 +87,7 @@ def _read(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, file: Path, n
         given = f", delim = {literal(delimiter)}" if delimiter else ""
         connection.execute(
             f"""CREATE VIEW {target} AS SELECT * FROM read_csv({literal(file)}, header = true, all_varchar = true,
-                encoding = {literal(spec.encoding)}{given})"""
+                encoding = {literal(spec.encoding)}, nullstr = [{nothing_sql(spec)}]{given})"""
         )
         return True
     if suffix == ".parquet":
