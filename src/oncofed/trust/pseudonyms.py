@@ -7,9 +7,15 @@ can recompute or link them; with it, the same identifier always gives the same p
 import hashlib
 import hmac
 from collections.abc import Iterable
+from typing import TypeVar
 
 _STANDARD_ROOT = "1.2.840.10008."
 """UIDs registered by the DICOM standard itself (PS3.6 annex A): names of kinds, not of anyone's objects."""
+
+_MOST_REMEMBERED = 1 << 14
+"""Pseudonyms kept in memory of one kind: the files of a series repeat most of theirs."""
+
+Key = TypeVar("Key")
 
 NO_PATIENT_ISSUER = "oncofed: no Patient ID"
 """The issuer under which the UID of a study without Patient ID stands for its patient."""
@@ -47,6 +53,8 @@ class Pseudonyms:
         self._date = _Mac(secret, b"date")
         self._text = _Mac(secret, b"text")
         self._linkage = _Mac(secret, b"linkage")
+        self._uids: dict[str, str] = {}
+        self._texts: dict[tuple[str, str], str] = {}
 
     def for_project(self, name: str) -> "Pseudonyms":
         """Pseudonyms of one project: stable for its name, and without the secret not linkable to those of another."""
@@ -78,7 +86,10 @@ class Pseudonyms:
 
     def uid(self, uid: str) -> str:
         """A UID below 2.25 (PS3.5 B.2, a version 8 UUID of RFC 9562); "" and the standard's own UIDs stay."""
-        return self.uids((uid,))[0]
+        known = self._uids.get(uid)
+        if known is None:
+            known = self._remember(self._uids, uid, self.uids((uid,))[0])
+        return known
 
     def uids(self, uids: Iterable[str]) -> list[str]:
         """``uid`` of each, in order; each distinct one is computed once."""
@@ -119,5 +130,15 @@ class Pseudonyms:
 
     def text(self, value: str, kind: str) -> str:
         """16 hexadecimal digits in place of a text (accession number, serial number …); each kind by itself."""
-        framed = len(kind.encode()).to_bytes(4, "big") + kind.encode() + value.strip(" \0").encode()
-        return self._text.digest(framed)[:8].hex()
+        known = self._texts.get((kind, value))
+        if known is None:
+            framed = len(kind.encode()).to_bytes(4, "big") + kind.encode() + value.strip(" \0").encode()
+            known = self._remember(self._texts, (kind, value), self._text.digest(framed)[:8].hex())
+        return known
+
+    @staticmethod
+    def _remember(known: dict[Key, str], key: Key, value: str) -> str:
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        known[key] = value
+        return value

@@ -86,6 +86,11 @@ def decoded(value: bytes, encoded: Encodings) -> str:
         return charset.decode_bytes(value, list(encoded), _DELIMITERS)
 
 
+def put(dataset: Dataset, tag: int, new: Element) -> None:
+    """Set an element at once: ``dataset[tag] = new`` looks up what it need not know here, many times a file."""
+    dataset._dict[BaseTag(tag)] = new
+
+
 def element(dataset: Dataset, tag: int, vr: str, value: str | bytes) -> Element:
     """A new element: raw where its bytes are the same in every character set."""
     if isinstance(value, bytes) or value.isascii():

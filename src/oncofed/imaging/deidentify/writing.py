@@ -193,10 +193,9 @@ def _copied(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:
 
 def write(chunks: Iterable[bytes], target: Path, *, durable: bool = True) -> None:
     """Put the chunks in the target's place, all or nothing. ``durable``: also after the power fails right now."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as stream:
+        with _new(temporary) as stream:
             stream.writelines(chunks)
             stream.flush()
             if durable:
@@ -206,3 +205,12 @@ def write(chunks: Iterable[bytes], target: Path, *, durable: bool = True) -> Non
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _new(path: Path) -> BinaryIO:
+    """A new file; its folder is made where it is missing, which is seldom."""
+    try:
+        return path.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
