@@ -128,7 +128,8 @@ def _split(people: dict[str, _Person]) -> list[str]:
     alike: dict[tuple[frozenset[str], str, str], list[str]] = defaultdict(list)
     for patient, person in people.items():
         if len(person.names) == len(person.births) == len(person.sexes) == 1:
-            alike[(*person.names, *person.births, *person.sexes)].append(patient)
+            (name,), (birth,), (sex,) = person.names, person.births, person.sexes
+            alike[name, birth, sex].append(patient)
     return [patient for same in alike.values() if len(same) > 1 for patient in same]
 
 
