@@ -32,7 +32,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(60)
     ]
     findings = check(folder / "images", tables.write(rows, folder / "tables"))
-    return write_report(findings, {"policy": {"name": "research"}, "files": 9}, folder)[1]
+    return write_report(
+        findings, {"statement": {"policy": {"profile": "research", "digest": "ab" * 32}}, "key": "k" * 43}, folder
+    )[1]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

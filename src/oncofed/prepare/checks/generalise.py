@@ -46,7 +46,12 @@ class Quasi(NamedTuple):
     worth: float = 1.0
 
     def at(self, level: int, value: str) -> str:
-        """``value`` as told at ``level``; several values (joined by ``|``) each, then together again."""
+        """``value`` as told at ``level``; several values (joined by ``|``) each, then together again.
+
+        Not recorded ("") stays so, until the variable is left out.
+        """
+        if level == len(self.levels) - 1:
+            return LEFT_OUT
         coarser = self.levels[level].coarser
         return "|".join(sorted({coarser(part) for part in value.split("|")})) if value else ""
 

@@ -55,7 +55,7 @@ def check_risk(tables: Tables, sampling_fraction: float | None = None) -> RiskFi
     lattice, used = subjects.lattice, subjects.lattice.varying()
     before = _state(subjects, AS_IT_IS, sampling_fraction, 0)
     found = {k: lattice.best(k) for k in OFFERED_K if before.k < k}
-    offers = {k: levels for k, levels in found.items() if levels is not None}
+    offers = {k: levels for k, levels in found.items() if levels is not None and lattice.kept(levels) > 0}
     best = offers.get(TARGET_K)
     return RiskFindings(
         quasi_identifiers=tuple(QUASI_IDENTIFIERS[place].label for place in used),

@@ -14,8 +14,25 @@ from oncofed.prepare.report.charts import columns
 
 MAX_SERIES = 100
 """Series listed on the page; the JSON has more."""
-MAX_STATEMENTS = 80
-_LONGEST = 80
+STATEMENTS = (
+    ("made at", "statement.made_at"),
+    ("profile", "statement.policy.profile"),
+    ("standard", "statement.policy.standard"),
+    ("digest of the policy", "statement.policy.digest"),
+    ("files found", "statement.files.found"),
+    ("files released", "statement.files.released"),
+    ("held back", "statement.files.held_back"),
+    ("left out", "statement.files.left_out"),
+    ("files read again", "statement.verification.verified"),
+    ("references resolved before", "statement.verification.resolved_before"),
+    ("references resolved after", "statement.verification.resolved_after"),
+    ("pixels", "statement.verification.pixels"),
+    ("errors of dciodvfy before, in the sample", "statement.verification.errors_before"),
+    ("errors of dciodvfy after, in the sample", "statement.verification.errors_after"),
+    ("verification passed", "statement.verification.passed"),
+    ("signed by the key", "key"),
+)
+"""Words for what the certificate states, and where it states it."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 STATES = {
     "met": ("good", "met"),
@@ -111,15 +128,21 @@ def places(count: int, noun: str) -> str:
     return f"{count:,} {singular if count == 1 else noun}"
 
 
-def statements(certificate: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """The single values of a certificate by their path, long ones shortened; lists as how many they hold."""
-    rows: list[tuple[str, str]] = []
-    for key, value in certificate.items():
-        name = f"{prefix}{key}".replace("_", " ")
-        if isinstance(value, Mapping):
-            rows += statements(value, f"{name} · ")
-        elif isinstance(value, list | tuple):
-            rows.append((name, f"{len(value):,} entries"))
-        else:
-            rows.append((name, str(value) if len(str(value)) <= _LONGEST else f"{str(value)[:_LONGEST]}…"))
-    return rows[:MAX_STATEMENTS]
+def statements(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the certificate says, in a few lines; what it does not say is left out."""
+    return [(words, _told(value)) for words, path in STATEMENTS if (value := _at(certificate, path)) is not None]
+
+
+def _at(certificate: Mapping[str, Any], path: str) -> Any:
+    value: Any = certificate
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_told(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)

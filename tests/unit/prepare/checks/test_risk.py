@@ -87,6 +87,8 @@ def test_nothing_is_lost_where_nothing_need_be() -> None:
         ("body_part", 1, "LIVER", "ABDOMEN"),
         ("sex", 1, "male", "*"),
         ("sex", 0, "", ""),
+        ("sex", 1, "", "*"),
+        ("age", 1, "", ""),
     ],
 )
 def test_hierarchies(name: str, level: int, value: str, told: str) -> None:
@@ -181,6 +183,19 @@ def test_too_few_patients_have_no_suggestion(tmp_path: Path) -> None:
     found = risk(groups(1, 1), tmp_path)
     assert found is not None
     assert (found.before.k, found.after, found.trade_offs) == (1, None, ())
+
+
+def test_what_is_missing_for_some_can_be_left_out_too() -> None:
+    mixed = [tuple(value if name == "sex" else "" for name in NAMES) for value in ["female"] * 6 + [""] * 6]
+    best = Lattice(mixed).best(11)
+    assert best is not None
+    assert small(mixed, best, 11) == 0
+
+
+def test_a_suggestion_that_says_nothing_is_none(tmp_path: Path) -> None:
+    found = risk(groups(*[1] * 12), tmp_path)
+    assert found is not None
+    assert found.after is None or found.information_kept
 
 
 def test_a_sampling_fraction_lowers_the_journalists_risk(tmp_path: Path) -> None:
