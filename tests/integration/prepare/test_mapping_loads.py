@@ -1,11 +1,14 @@
 """The five AI4HI repositories: sources in their shapes become tables that a node loads and a query finds."""
 # ruff: noqa: E501  (tables of data are read across)
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from oncofed.bench import prepare_mapping
+from oncofed.contracts.errors import OncofedError
 from oncofed.contracts.query import parse
 from oncofed.prepare.mapping import MappingOptions, map_data
 from oncofed.warehouse import Warehouse, load
@@ -127,3 +130,36 @@ def test_pseudonyms_given_early_are_those_the_warehouse_would_give(tmp_path: Pat
     map_data("chaimeleon-omop", source, tmp_path / "late")
     late = {PSEUDONYMS.patient(key) for (key,) in rows(tmp_path / "late", "patient", "patient_key")}
     assert {key for (key,) in rows(tmp_path / "early", "patient", "patient_key")} == late
+
+
+def test_a_real_disk_that_is_full_leaves_the_tables_that_stood_before(tmp_path: Path) -> None:
+    small, source = tmp_path / "small", tmp_path / "registry"
+    small.mkdir()
+    source.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        (source / "bench.yaml").write_text(prepare_mapping._MAPPING)
+        prepare_mapping.write_registry(source, 20)
+        map_data(source / "bench.yaml", source / "registry.csv", small / "out")
+        before = {file.name: file.read_bytes() for file in (small / "out").glob("*.parquet")}
+        prepare_mapping.write_registry(source, 60_000)
+        with pytest.raises(OncofedError, match="disk-full"):
+            map_data(source / "bench.yaml", source / "registry.csv", small / "out")
+        assert {file.name: file.read_bytes() for file in (small / "out").glob("*.parquet")} == before
+        assert [file.name for file in (small / "out").iterdir() if file.name.startswith(".")] == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_too_little_memory_has_a_code(tmp_path: Path) -> None:
+    prepare_mapping.write_registry(tmp_path, 30_000)
+    (tmp_path / "bench.yaml").write_text(prepare_mapping._MAPPING)
+    with pytest.raises(OncofedError, match="load-memory"):
+        map_data(
+            tmp_path / "bench.yaml",
+            tmp_path / "registry.csv",
+            tmp_path / "out",
+            options=MappingOptions(memory_limit="6MB"),
+        )

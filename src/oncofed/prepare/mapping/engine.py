@@ -6,6 +6,7 @@ tables appear by renaming, all of them after the last one is written.
 """
 # ruff: noqa: S608  (names and constants are quoted in expressions.py)
 
+import errno
 import os
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from oncofed.contracts.errors import BadInput
+from oncofed.contracts.errors import BadInput, OncofedError
 from oncofed.prepare.mapping.assembly import assemble
 from oncofed.prepare.mapping.expressions import Problem, as_date, conditions_sql, quoted
 from oncofed.prepare.mapping.loading import Loaded, load_mapping
@@ -96,7 +97,7 @@ def map_data(
     begun = time.monotonic()
     loaded = load_mapping(mapping, disputed=options.disputed)
     output.mkdir(parents=True, exist_ok=True)
-    with _connection(output, options) as connection:
+    with _space_told(), _connection(output, options) as connection:
         progress("reading the source")
         opened = open_source(connection, loaded.mapping, source)
         run = _Run(connection, loaded, opened)
@@ -116,8 +117,23 @@ def map_data(
             progress("writing the tables")
             _write_tables(connection, assembled.rows, output, options.pseudonyms)
         report = _report(run, assembled.rows, dry_run or options.dry_run, time.monotonic() - begun)
-    write_report(report, run.detail, output)
+    with _space_told():
+        write_report(report, run.detail, output)
     return report
+
+
+@contextmanager
+def _space_told() -> Iterator[None]:
+    """A full disk and too little memory as errors with a code; tables that stood before stand."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise OncofedError("load-memory", "mapping") from error
+    except (duckdb.IOException, OSError) as error:
+        text = str(error).casefold()
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "no space left" in text:
+            raise OncofedError("disk-full") from error
+        raise
 
 
 @contextmanager
