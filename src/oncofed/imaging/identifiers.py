@@ -88,6 +88,7 @@ PLACEHOLDERS = frozenset(_NOBODY.split())
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")  # “0” and the like name no object
 _WORD = re.compile(r"\w+")
+_STUDY_ID, _NOT_A_COUNTER = 0x00200010, 6
 _CACHED = 16_384
 """Texts whose plain form is remembered: those of a series are mostly the same."""
 _SHORTEST_NAME, _SHORTEST_IDENTIFIER = 3, 4
@@ -172,7 +173,8 @@ def gather(dataset: Dataset, kept: Callable[[Element], bool] = _nothing) -> Orig
             dates.update(*(days_of(value) for value in values))
         else:
             for value in values:
-                texts.add(value, what)
+                if element.tag != _STUDY_ID or len(value) >= _NOT_A_COUNTER:
+                    texts.add(value, what)
         if values:
             places[element.place] = "\\".join(values)
     return Original(frozenset(uids), frozenset(dates), texts.phrases, frozenset(texts.words), texts.spelled, places)

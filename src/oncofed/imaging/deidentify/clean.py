@@ -33,8 +33,10 @@ from oncofed.imaging.deidentify.values import (
     Element,
     Encodings,
     bytes_of,
+    drop,
     element,
     encodings,
+    put,
     text_of,
     usual_vr,
 )
@@ -57,6 +59,7 @@ CANNOT_CONVERT = (
 """What pydicom raises on a value that is not what its VR says."""
 
 _STANDARD_ROOT = "1.2.840.10008."
+_KEPT_TEXTS = frozenset({"CS", "LO", "LT", "SH", "ST", "UC", "UT"})
 _NAMES_NO_OBJECT = frozenset(
     (
         0x00080016, 0x0008001A, 0x0008001B, 0x00080062, 0x0008010C, 0x0008010D, 0x00080117, 0x00080118, 0x0008040E,
@@ -156,8 +159,15 @@ class Cleaning:
             return
         if place.is_sequence:
             self._listed_sequence(place, action)
-        elif action is not Action.KEEP:
+        elif action is Action.KEEP:
+            self._kept(place)
+        else:
             self._put(place, self._leaf(place, action), action.value, "listed")
+
+    def _kept(self, place: "_Place") -> None:
+        """An attribute that an option keeps: as it is, unless one of this patient's identifiers stands in its text."""
+        if place.vr in _KEPT_TEXTS and place.holds_value and self.free_text.holds_identifier(place.text):
+            self._unlisted(place, Care.IDENTIFIERS)
 
     def _listed_sequence(self, place: "_Place", action: Action) -> None:
         if action is Action.EMPTY:
@@ -363,7 +373,7 @@ class Cleaning:
             self.secret(review, token)
 
     def _remove(self, place: "_Place", reason: str) -> None:
-        del place.item.dataset[place.number]
+        drop(place.item.dataset, place.element)
         self.changes.append(Change(place.path, Action.REMOVE.value, reason))
 
     def _put(self, place: "_Place", value: Value | Kept, action: str, reason: str) -> None:
@@ -372,7 +382,7 @@ class Cleaning:
         if value is None:
             self._remove(place, reason)
             return
-        place.item.dataset[place.number] = element(place.item.dataset, place.number, place.vr, value)
+        put(place.item.dataset, place.element, element(place.item.dataset, place.number, place.vr, value))
         self.changes.append(Change(place.path, action, reason))
 
 

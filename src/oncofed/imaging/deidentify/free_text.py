@@ -20,7 +20,14 @@ _TECHNICAL = frozenset(
 )  # fmt: skip
 """Texts that say what a device or a code scheme is: no vocabulary holds their words, and makers have addresses."""
 _STRUCTURE = frozenset((0x00080060, 0x0040A010, 0x0040A040, 0x0040A050, 0x0040A491, 0x0040A492, 0x0040A493))
-"""Codes that hold an object together: a name that reads like one of them is a coincidence."""
+_MODALITY, _LONGEST_MODALITY = 0x00080060, 8
+_TERMS = frozenset(
+    ("TEXT", "NUM", "CODE", "DATETIME", "DATE", "TIME", "UIDREF", "PNAME", "COMPOSITE", "IMAGE", "WAVEFORM", "SCOORD",
+     "SCOORD3D", "TCOORD", "CONTAINER", "TABLE", "CONTAINS", "HAS PROPERTIES", "HAS OBS CONTEXT", "HAS ACQ CONTEXT",
+     "INFERRED FROM", "SELECTED FROM", "HAS CONCEPT MOD", "SEPARATE", "CONTINUOUS", "PARTIAL", "COMPLETE",
+     "PRELIMINARY", "FINAL", "VERIFIED", "UNVERIFIED")
+)  # fmt: skip
+"""Codes that hold an object together (PS3.3 C.17): a name that reads like one of them is a coincidence."""
 _PROSE = LONG_TEXT | {"LO", "SH", "UC"}
 _TOO_LONG_FOR_CHANCE = 6
 SEARCHED_BYTES = 65_536
@@ -54,6 +61,10 @@ class FreeText:
         self._keep_dates, self._keep_uids = policy.keeps_full_dates, policy.keeps_uids
         self.memo = identifiers.harmless(policy.digest)
 
+    def holds_identifier(self, text: str) -> bool:
+        """Whether one of the patient's identifiers, or a UID that is not to stay, stands in a text."""
+        return self._identifiers.found(text) or (not self._keep_uids and UID.search(text) is not None)
+
     def is_identifier(self, number: str) -> bool:
         """Whether a number is, as a whole, an identifier too long for chance (a series numbered by the Patient ID)."""
         pattern, whole = self._identifiers.pattern, number.strip()
@@ -83,7 +94,7 @@ class FreeText:
         if vr in BYTES:
             return self._in_bytes(text)
         if vr == "CS":
-            return None if tag in _STRUCTURE else self._in_codes(text)
+            return None if _is_structure(tag, text) else self._in_codes(text)
         if tag in _TECHNICAL:
             return self._in_technical(text)
         if vr in LONG_TEXT:
@@ -104,9 +115,10 @@ class FreeText:
         return bool(dated or uids or CONTACT.search(text) or TITLED.search(text))
 
     def _in_technical(self, text: str) -> Found | None:
-        if not self._identifiers.found(text):
+        if not self.holds_identifier(text):
             return None
-        return Found(self._identifiers.without(text).replace(GONE, " ").strip(), (text,), identified=True)
+        rest, _ = self._without_uids(text)
+        return Found(self._identifiers.without(rest).replace(GONE, " ").strip(), (text,), identified=True)
 
     def _in_codes(self, text: str) -> Found | None:
         """Coded strings: a value with an identifier in it goes, unless every word of it is a known one."""
@@ -121,3 +133,10 @@ class FreeText:
         if not self._identifiers.found(text):
             return None
         return Found("", (), identified=True)
+
+
+def _is_structure(tag: int, text: str) -> bool:
+    """Whether a code holds the object together: one of the standard's terms, or a modality."""
+    if tag == _MODALITY:
+        return len(text) <= _LONGEST_MODALITY
+    return tag in _STRUCTURE and text.strip() in _TERMS

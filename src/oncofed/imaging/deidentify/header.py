@@ -16,11 +16,13 @@ _NAMES = (
     0x0008009C, 0x00321032, 0x00401010, 0x0040A075, 0x00700084, 0x300E0008, 0x00102297,
 )  # fmt: skip
 _NUMBERS = (0x00100020, 0x00101000, 0x00080050, 0x00100021, 0x00102154, 0x00380010, 0x00402016, 0x00402017, 0x00321064,
-            0x00101090, 0x00120040)  # fmt: skip
+            0x00101090, 0x00120040, 0x00400512, 0x00400551)  # fmt: skip
 _PHRASES = (0x00080080, 0x00080081, 0x00101040, 0x00081040, 0x00081010, 0x00181000, 0x00102152, 0x00380300)
 _DATES = (0x00100030, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x00080012)
 
 
+_STUDY_ID, _NOT_A_COUNTER = 0x00200010, 6
+"""A Study ID counts studies, or is a number of the hospital's: then it is longer."""
 _INSIDE = dict.fromkeys((*_NAMES, 0x0040A123), "PN") | dict.fromkeys(_NUMBERS, "LO")
 _FUNCTIONAL_GROUPS = frozenset((0x52009229, 0x52009230))
 
@@ -49,6 +51,7 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
     if policy.keeps_full_dates:
         dates = dates[:0]
     written = [form for one in dates for form in _written(one)]
+    written += [one for one in texts((_STUDY_ID,), "SH") if len(one) >= _NOT_A_COUNTER]
     nested: dict[str, list[str]] = {"PN": [], "LO": []}
     _look_inside(dataset, encoded, nested)
     return Patient(

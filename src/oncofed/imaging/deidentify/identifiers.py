@@ -12,7 +12,9 @@ from oncofed.imaging.deidentify.tables import vocabulary
 from oncofed.imaging.spelling import spellings
 
 _SEPARATORS = re.compile(r"[\s^=,.;:_/\\|()\[\]<>\"'+-]+")
+_PARTS = re.compile(r"[^\W_]+")
 _LONG = 4
+_LONG_TOGETHER = 6
 _SHORTEST = 2
 _MOST_REMEMBERED = 20_000
 _NOT_A_NAME = frozenset(
@@ -107,9 +109,17 @@ def _is_usual(phrase: str) -> bool:
     return all(part.casefold() in vocabulary() for part in _SEPARATORS.split(phrase) if part)
 
 
+def _loose(identifier: str) -> str:
+    """A pattern of an identifier however its parts are put together: 12-34/5, 12_34_5, 12345."""
+    parts = _PARTS.findall(identifier)
+    if len(parts) < 2 or sum(map(len, parts)) < _LONG_TOGETHER:
+        return re.escape(identifier)
+    return r"[\W_]{0,3}".join(re.escape(part) for part in parts)
+
+
 def _pattern(inside: set[str], words: set[str]) -> re.Pattern[str] | None:
     longest_first = sorted(inside, key=lambda one: (-len(one), one))
-    parts = [re.escape(one) for one in longest_first]
+    parts = [_loose(one) for one in longest_first]
     if words:
         parts.append(r"(?<![^\W_])(?:" + "|".join(re.escape(one) for one in sorted(words)) + r")(?![^\W_])")
     return re.compile("|".join(parts), re.IGNORECASE) if parts else None

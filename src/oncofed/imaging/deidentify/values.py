@@ -86,9 +86,14 @@ def decoded(value: bytes, encoded: Encodings) -> str:
         return charset.decode_bytes(value, list(encoded), _DELIMITERS)
 
 
-def put(dataset: Dataset, tag: int, new: Element) -> None:
-    """Set an element at once: ``dataset[tag] = new`` looks up what it need not know here, many times a file."""
-    dataset._dict[BaseTag(tag)] = new
+def put(dataset: Dataset, old: Element, new: Element) -> None:
+    """Replace an element at once: ``dataset[tag] = new`` looks up what it need not know here, many times a file."""
+    dataset._dict[old.tag] = new
+
+
+def drop(dataset: Dataset, old: Element) -> None:
+    """Take an element out at once."""
+    del dataset._dict[old.tag]
 
 
 def element(dataset: Dataset, tag: int, vr: str, value: str | bytes) -> Element:

@@ -7,6 +7,7 @@ from pydicom.sequence import Sequence
 from oncofed.imaging.deidentify import PROFILES, Deidentifier, compile_policy
 from oncofed.trust.pseudonyms import Pseudonyms
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom, of values that bend the standard
 DEIDENTIFIER = Deidentifier(compile_policy(PROFILES["research"]), Pseudonyms(b"s" * 32))
 
 
@@ -52,3 +53,44 @@ def test_other_spellings_of_a_name_go_too(spelled: str) -> None:
     dataset.ManufacturerModelName = f"{spelled} 3000"
     DEIDENTIFIER.apply(dataset)
     assert spelled.casefold() not in str(dataset).casefold()
+
+
+@pytest.mark.parametrize("written", ["QX7-443-9921", "QX7_443_9921", "QX74439921", "qx7 443 9921", "for QX7/443/9921."])
+@pytest.mark.parametrize(
+    "keyword", ["StationName", "FilterType", "PatientOrientation", "Manufacturer", "ImageComments"]
+)
+def test_an_identifier_is_found_however_it_is_put_together(keyword: str, written: str) -> None:
+    """Also in what an option keeps (the station), in codes and in names of makers."""
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.PatientID = "1.2.840.10008.5.1.4.1.1.2", "QX7-443-9921"
+    dataset.add_new(keyword, "CS" if keyword == "PatientOrientation" else "LO", written)
+    DEIDENTIFIER.apply(dataset)
+    assert "9921" not in str(dataset.get(keyword, ""))
+
+
+@pytest.mark.parametrize("written", ["20120304", "2012_03_04", "04.03.2012", "03/04/2012"])
+def test_a_date_of_the_header_goes_from_codes_that_hold_a_report_together(written: str) -> None:
+    dataset, item = Dataset(), Dataset()
+    dataset.SOPClassUID, dataset.PatientID, dataset.StudyDate = "1.2.840.10008.5.1.4.1.1.88.34", "1", "20120304"
+    item.add_new("ValueType", "CS", written)
+    item.add_new("RelationshipType", "CS", "CONTAINS")
+    dataset.ContentSequence = Sequence([item])
+    DEIDENTIFIER.apply(dataset)
+    assert written not in str(dataset)
+    assert "CONTAINS" in str(dataset)
+
+
+def test_a_patient_who_is_called_like_a_term_breaks_no_report() -> None:
+    dataset, item = Dataset(), Dataset()
+    dataset.SOPClassUID, dataset.PatientName, dataset.Modality = "1.2.840.10008.5.1.4.1.1.88.34", "Text^Contains", "SR"
+    item.ValueType, item.RelationshipType = "CONTAINER", "CONTAINS"
+    dataset.ContentSequence = Sequence([item])
+    DEIDENTIFIER.apply(dataset)
+    assert (item.ValueType, item.RelationshipType, dataset.Modality) == ("CONTAINER", "CONTAINS", "SR")
+
+
+def test_a_uid_goes_from_a_text_that_is_kept() -> None:
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.StationName = "1.2.840.10008.5.1.4.1.1.2", "CT1 1.2.3.4.5.6"
+    DEIDENTIFIER.apply(dataset)
+    assert "1.2.3.4.5.6" not in str(dataset)
