@@ -34,9 +34,7 @@ Workers = Annotated[
 Scheduler = Annotated[
     str, typer.Option(help="A Dask cluster, tcp://… or tls://…; its workers need the same folders and data directory.")
 ]
-Project = Annotated[
-    str, typer.Option(help="Pseudonyms of a project of their own, linked to no other; else the node's.")
-]
+Project = prepare_fetch.Project
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_RUN = Path("oncofed-run")
 

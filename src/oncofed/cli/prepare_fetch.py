@@ -26,6 +26,9 @@ Query = Annotated[
 ]
 OwnTitle = Annotated[str, typer.Option("--title", help="Our own application entity title.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")]
+Project = Annotated[
+    str, typer.Option(help="Pseudonyms of a project of their own, linked to no other; else the node's.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_RUN = Path("oncofed-run")
 
@@ -36,7 +39,7 @@ def dicomweb(
     query: Query = None,
     user: Annotated[str, typer.Option(help=f"Who asks; the password is read from {PASSWORD_VARIABLE}.")] = "",
     run: RunDirectory = DEFAULT_RUN,
-    project: str = "",
+    project: Project = "",
     as_json: AsJson = False,
 ) -> None:
     """Fetch the studies that match by QIDO-RS and WADO-RS, then index them; again: only what is new."""
@@ -56,7 +59,7 @@ def pacs(
     title: OwnTitle = "ONCOFED",
     port: Port = 11112,
     run: RunDirectory = DEFAULT_RUN,
-    project: str = "",
+    project: Project = "",
     as_json: AsJson = False,
 ) -> None:
     """Find studies by C-FIND, have them sent here by C-MOVE, then index them; again: only what is new."""
@@ -78,7 +81,7 @@ def receive(
     port: Port = 11112,
     address: Annotated[str, typer.Option(help="The address to listen on.")] = "0.0.0.0",  # noqa: S104
     sender: Annotated[list[str] | None, typer.Option(help="A title that may send; else all that reach us.")] = None,
-    project: str = "",
+    project: Project = "",
     as_json: AsJson = False,
 ) -> None:
     """Take what modalities send (C-STORE) until stopped with Ctrl-C, then index it."""
