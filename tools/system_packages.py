@@ -33,7 +33,9 @@ class Program:
 
     @property
     def missing(self) -> bool:
-        """Not found on PATH."""
+        """Not found on PATH; what is no program to start (a plugin) is named by its whole path."""
+        if self.program.startswith("/"):
+            return not Path(self.program).exists()
         return shutil.which(self.program) is None
 
     @property
