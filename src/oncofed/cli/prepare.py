@@ -230,6 +230,58 @@ def _rectangle(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in numbers)
 
 
+@app.command()
+def linkage(
+    pseudonym: Annotated[str, typer.Argument(help="The Patient ID of a de-identified image.")],
+    run: RunDirectory = DEFAULT_RUN,
+    data_dir: Directory = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whose images these are, where the profile keeps a linkage table. Prints an identifier: mind who looks on."""
+    from oncofed.prepare import linkage as linkages
+
+    with Run.open(run) as opened:
+        found = linkages.behind(opened, pseudonym, key_of(data_dir)())
+    people = [{"patient_id": one.patient_id, "issuer": one.issuer} for one in found]
+    lines = [f"{one.patient_id}  (issuer {one.issuer})" if one.issuer else one.patient_id for one in found]
+    told(as_json, {"pseudonym": pseudonym, "people": people}, "\n".join(lines))
+
+
+@app.command()
+def harmonise(
+    images: Annotated[Path, typer.Argument(help="Images of a release.")],
+    target: Annotated[
+        Path, typer.Argument(help="Folder for the volumes (NIfTI, and a JSON that says how each was made).")
+    ],
+    spacing: Annotated[str, typer.Option(help="Resample to z,y,x in millimetres, such as 3,1,1.")] = "",
+    n4: Annotated[bool, typer.Option("--n4", help="Correct the bias field first (needs SimpleITK).")] = False,
+    intensity: Annotated[str, typer.Option(help="One scale for all: z-score or nyul.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make volumes of a release's series that compare: resampled, bias-corrected, on one intensity scale."""
+    from oncofed.imaging.harmonise import Steps
+    from oncofed.imaging.harmonise import harmonise as make
+
+    steps = Steps(_spacing(spacing), n4=n4, intensity=intensity)
+    made = make(images, target, steps)
+    reasons = [{"series": series, "why": why} for series, why in made.left_out]
+    told(
+        as_json,
+        {"written": [str(path) for path in made.written], "left_out": reasons},
+        f"{len(made.written):,} volumes in {target}; {len(reasons):,} series left out (--json says why).",
+    )
+
+
+def _spacing(text: str) -> tuple[float, float, float] | None:
+    if not text:
+        return None
+    try:
+        z, y, x = (float(number) for number in text.split(","))
+    except ValueError:
+        raise typer.BadParameter("three numbers: z,y,x", param_hint="--spacing") from None
+    return z, y, x
+
+
 @optouts_app.command(name="import")
 def optouts_import(
     listed: Annotated[

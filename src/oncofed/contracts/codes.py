@@ -212,6 +212,9 @@ NODE = {
 }
 
 PREPARE = {
+    "linkage-absent": Code(
+        3, "there is no way back from this pseudonym", "Say `linkage = true` in the profile, if your policy allows it."
+    ),
     "linkage-sealed": Code(
         5, "this linkage table cannot be opened with this node's secret", "Use the secret of the node that made it."
     ),

@@ -24,7 +24,7 @@ from oncofed.imaging import pixels
 from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, DEFACED
 from oncofed.imaging.headers import BROKEN, DAMAGED, UNREADABLE, Unusable
 from oncofed.imaging.pixels.deface import Face, take_out_face
-from oncofed.prepare import consistency
+from oncofed.prepare import consistency, linkage
 from oncofed.prepare.atomic import flush
 from oncofed.prepare.faces import face_of
 from oncofed.prepare.journal import disk_full_told
@@ -124,6 +124,7 @@ def deidentify(run: Run, recipe: Recipe, *, workers: Workers | None = None, prog
             done += _keep(run, results)
         progress.end()
         consistency.withdraw(run)
+        linkage.keep(run, recipe.tools)
         facts.update(done=done, profile=recipe.profile, policy=recipe.tools.policy.digest)
     return done
 

@@ -59,6 +59,7 @@ class FreeText:
     def __init__(self, identifiers: Identifiers, policy: Policy, pseudonyms: Pseudonyms) -> None:
         self._identifiers, self._pseudonyms = identifiers, pseudonyms
         self._keep_dates, self._keep_uids = policy.keeps_full_dates, policy.keeps_uids
+        self._words = policy.profile.words
         self.memo = identifiers.harmless(policy.digest)
 
     def holds_identifier(self, text: str) -> bool:
@@ -76,7 +77,7 @@ class FreeText:
             return Cleaned(text, ())
         rest, uids = self._without_uids(text)
         identified = self._identifiers.found(rest)
-        result = cleaned(self._identifiers.without(rest), self._keep_dates)
+        result = cleaned(self._identifiers.without(rest), self._keep_dates, self._words)
         removed = result.removed
         if identified and self._identifiers.pattern is not None:
             removed += tuple(self._identifiers.pattern.findall(rest))
@@ -123,7 +124,7 @@ class FreeText:
     def _in_codes(self, text: str) -> Found | None:
         """Coded strings: a value with an identifier in it goes, unless every word of it is a known one."""
         values = text.split("\\")
-        named = [self._identifiers.found(one) and cleaned(one).text != one for one in values]
+        named = [self._identifiers.found(one) and cleaned(one, words=self._words).text != one for one in values]
         if not any(named):
             return None
         kept = "\\".join(REMOVED if gone else one for one, gone in zip(values, named, strict=True))

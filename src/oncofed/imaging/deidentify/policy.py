@@ -263,6 +263,7 @@ def _digest(profile: Profile, rules: Iterable[Rule]) -> str:
         "options": sorted(profile.options),
         "clean_pixels": profile.clean_pixels,
         "deface": profile.deface,
+        "words": sorted(profile.words),
     }
     return hashlib.sha256(json.dumps(text, sort_keys=True).encode()).hexdigest()
 

@@ -53,7 +53,8 @@ class Profile:
 
     ``overrides``: keyword or tag (eight hexadecimal digits) → one of K X Z D U C. ``age_cap``: greater ages are told
     as one year above it. ``date_shift_days``: least and greatest shift of a patient's dates in days. ``linkage``: a
-    sealed table may be kept at the node of who is who.
+    sealed table is kept at the node of who is who. ``words``: what may stay in descriptions beside the vocabulary, in
+    lower case.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Profile:
     clean_pixels: bool = True
     deface: bool = False
     linkage: bool = False
+    words: frozenset[str] = frozenset()
     age_cap: int = 89
     date_shift_days: tuple[int, int] = (-3650, -30)
 
@@ -124,8 +126,9 @@ STRICT = Profile("strict", deface=True)
 PROFILES: Mapping[str, Profile] = MappingProxyType({one.name: one for one in (RESEARCH, STRICT, MINIMAL)})
 
 _KEYS = frozenset(
-    {"name", "based_on", "options", "overrides", "clean_pixels", "deface", "linkage", "age_cap", "date_shift_days"}
-)
+    ("name", "based_on", "options", "overrides", "clean_pixels", "deface", "linkage", "words", "age_cap",
+     "date_shift_days")
+)  # fmt: skip
 
 
 def read_profile(path: Path) -> Profile:
@@ -150,6 +153,7 @@ def read_profile(path: Path) -> Profile:
             clean_pixels=_flag(given.get("clean_pixels", base.clean_pixels)),
             deface=_flag(given.get("deface", base.deface)),
             linkage=_flag(given.get("linkage", base.linkage)),
+            words=_words(given["words"]) if "words" in given else base.words,
             age_cap=int(given.get("age_cap", base.age_cap)),
             date_shift_days=_two(given.get("date_shift_days", base.date_shift_days)),
         )
@@ -167,6 +171,16 @@ def _options(names: Any) -> frozenset[Option]:
 
 def _texts(table: Any) -> dict[str, str]:
     return {str(key): str(value) for key, value in dict(table).items()}
+
+
+def _words(words: Any) -> frozenset[str]:
+    """Words as they are compared; one that is no single word of letters and digits could let a name pass."""
+    if not isinstance(words, list):
+        raise TypeError(words)
+    for word in words:
+        if not isinstance(word, str) or not re.fullmatch(r"[^\W_]{2,40}", word):
+            raise BadInput("profile-invalid", "words is a list of single words of letters and digits")
+    return frozenset(word.casefold() for word in words)
 
 
 def _flag(value: Any) -> bool:

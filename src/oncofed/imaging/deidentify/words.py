@@ -40,8 +40,11 @@ class Cleaned(NamedTuple):
 
 
 @lru_cache(_CACHED)
-def cleaned(text: str, keep_dates: bool = False) -> Cleaned:
-    """The known part of a description (lines kept apart), and what was not known."""
+def cleaned(text: str, keep_dates: bool = False, words: frozenset[str] = frozenset()) -> Cleaned:
+    """The known part of a description (lines kept apart), and what was not known.
+
+    ``words``: what a site knows beside the vocabulary, in lower case.
+    """
     removed: list[str] = []
 
     def out(match: re.Match[str]) -> str:
@@ -52,11 +55,11 @@ def cleaned(text: str, keep_dates: bool = False) -> Cleaned:
         text = pattern.sub(out, text)
     if not keep_dates:
         text = WRITTEN_DATE.sub(out, text)
-    lines = [_line(line, removed) for line in text.splitlines()]
+    lines = [_line(line, removed, words) for line in text.splitlines()]
     return Cleaned("\n".join(line for line in lines if line), tuple(removed))
 
 
-def _line(line: str, removed: list[str]) -> str:
+def _line(line: str, removed: list[str], words: frozenset[str]) -> str:
     kept: list[str] = []
     gap, named, word_gone = "", False, False
     for piece in _PIECES.findall(line):
@@ -69,7 +72,7 @@ def _line(line: str, removed: list[str]) -> str:
         house = word_gone and _is_house(piece)
         word_gone = False
         street = piece.casefold() in _STREETS
-        if named or house or street or not is_known(piece):
+        if named or house or street or not is_known(piece, words):
             removed.append(piece)
             named, word_gone = _leads(piece), street or (len(piece) >= _STREET and piece.isalpha())
             if word_gone:
@@ -103,10 +106,10 @@ def _take_back(kept: list[str], removed: list[str], *, street: bool) -> None:
 
 
 @lru_cache(_CACHED)
-def is_known(token: str) -> bool:
+def is_known(token: str, words: frozenset[str] = frozenset()) -> bool:
     """Whether a token may stay: a known word, a number to three digits, a measure, or these run together."""
-    words = vocabulary()
-    if token.casefold() in words or _NUMBER.fullmatch(token) or _MEASURE.fullmatch(token):
+    folded = token.casefold()
+    if folded in vocabulary() or folded in words or _NUMBER.fullmatch(token) or _MEASURE.fullmatch(token):
         return True
     parts = _PARTS.findall(token)
     return len(parts) > 1 and _are_known(parts)
