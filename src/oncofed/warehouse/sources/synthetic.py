@@ -36,7 +36,7 @@ class SyntheticSource:
     seed: int = 1
 
     name = "synthetic"
-    mapping_version = "1"
+    mapping_version = "2"
     issuer = ISSUER
 
     def fill(self, filling: Filling) -> SourceReport:

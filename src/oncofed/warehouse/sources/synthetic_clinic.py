@@ -32,6 +32,8 @@ class Cases:
     stage: Numbers
     laterality: Numbers
     dead: Numbers
+    followed: Numbers
+    """Days from the diagnosis to death, or to the last contact."""
 
     @property
     def count(self) -> int:
@@ -68,6 +70,7 @@ def draw_cases(draw: np.random.Generator, count: int, first: int) -> Cases:
     population = draw.choice(len(_POPULATIONS), count, p=_POPULATION_WEIGHTS)
     paired = np.array([p.paired for p in PROFILES])[profile]
     mortal = np.array([0.06, 0.14, 0.35, 0.72, 0.8])[stage]
+    dead = (population == 0) & (draw.random(count) < mortal)
     return Cases(
         first=first,
         profile=profile,
@@ -77,7 +80,8 @@ def draw_cases(draw: np.random.Generator, count: int, first: int) -> Cases:
         population=population,
         stage=stage,
         laterality=np.where(paired, draw.choice(3, count, p=[0.49, 0.49, 0.02]), 3),
-        dead=(population == 0) & (draw.random(count) < mortal),
+        dead=dead,
+        followed=np.where(dead, draw.integers(240, 1800, count), draw.integers(800, 3650, count)).astype(np.int32),
     )
 
 
@@ -107,7 +111,7 @@ def clinical_rows(cases: Cases, keys: pa.Array, draw: np.random.Generator) -> It
             birth_year=pa.array((cases.year - cases.age.astype(int)).astype(np.int16)),
             population_category=worded(_POPULATIONS, cases.population),
             vital_status=worded(("alive", "dead"), cases.dead.astype(np.int8)),
-            last_contact_offset_days=pa.array(draw.integers(90, 3650, count).astype(np.int32)),
+            last_contact_offset_days=pa.array(cases.followed),
         ),
     )
     yield (
@@ -264,9 +268,10 @@ def _outcomes(cases: Cases, keys: pa.Array, draw: np.random.Generator) -> Iterat
         here = np.flatnonzero(cases.stage[advanced] == stage)
         response[here] = draw.choice(4, len(here), p=weights)
     dead = np.flatnonzero(cases.dead)
-    for rows, kind, value in (
-        (advanced, RESPONSE_KIND, worded(("CR", "PR", "SD", "PD"), response)),
-        (dead, "death", worded(("yes",), np.zeros(len(dead), dtype=np.int8))),
+    told = np.minimum(draw.integers(90, 1800, len(advanced)), cases.followed[advanced])
+    for rows, kind, value, day in (
+        (advanced, RESPONSE_KIND, worded(("CR", "PR", "SD", "PD"), response), told),
+        (dead, "death", worded(("yes",), np.zeros(len(dead), dtype=np.int8)), cases.followed[dead]),
     ):
         yield table_of(
             "outcome",
@@ -275,5 +280,5 @@ def _outcomes(cases: Cases, keys: pa.Array, draw: np.random.Generator) -> Iterat
             condition_id=pa.array(cases.ids(rows)),
             kind=worded((kind,), np.zeros(len(rows), dtype=np.int8)),
             value=value,
-            offset_days=pa.array(draw.integers(90, 1800, len(rows)).astype(np.int32)),
+            offset_days=pa.array(day.astype(np.int32)),
         )

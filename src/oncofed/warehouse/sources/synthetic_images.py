@@ -68,7 +68,9 @@ def draw_images(draw: np.random.Generator, cases: Cases, first: int) -> Images:
         study_number=study_number,
         study_kind=kind,
         timepoint=timepoint,
-        offset=(_DAYS[timepoint] + draw.integers(-9, 10, len(kind))).astype(np.int32),
+        offset=np.minimum(
+            _DAYS[timepoint] + draw.integers(-9, 10, len(kind)), cases.followed[study_patient] - 1
+        ).astype(np.int32),
         n_series=n_series,
         series_study=series_study,
         series_number=study_number[series_study] * MAX_SERIES + inner,

@@ -120,6 +120,23 @@ def test_no_date_and_offsets_in_days(directory: Path) -> None:
     assert early == [(0,)]
 
 
+def test_nothing_happens_after_a_death(directory: Path) -> None:
+    events = """
+        SELECT patient_key, offset_days AS day FROM imaging_study
+        UNION ALL SELECT patient_key, offset_days FROM outcome
+        UNION ALL SELECT patient_key, offset_days FROM observation
+        UNION ALL SELECT patient_key, last_contact_offset_days FROM patient
+        UNION ALL SELECT c.patient_key, t.end_offset_days FROM treatment t JOIN cancer_condition c USING (condition_id)
+    """
+    (database,) = directory.rglob(DATABASE)
+    with duckdb.connect(database, read_only=True) as connection:
+        sql = f"SELECT count(*) FROM ({events}) e JOIN outcome d USING (patient_key) WHERE d.kind = 'death'"
+        ((told,),) = connection.execute(sql).fetchall()
+        ((late,),) = connection.execute(f"{sql} AND e.day > d.offset_days").fetchall()
+    assert told > 3000
+    assert late == 0
+
+
 def test_every_profile_is_in_the_vocabularies() -> None:
     assert {profile.code for profile in PROFILES} <= set(terms("oncotree"))
     assert {profile.body_part for profile in PROFILES} <= set(terms("body_part"))
