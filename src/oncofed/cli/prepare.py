@@ -272,6 +272,28 @@ def harmonise(
     )
 
 
+@app.command()
+def eucaim(
+    target: Annotated[Path, typer.Argument(help="A new folder for the layout.")],
+    dataset: DatasetId,
+    title: Annotated[str, typer.Option(help="The dataset's title.")] = "",
+    run: RunDirectory = DEFAULT_RUN,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run in EUCAIM's layout: 24 tables, two views, the tree of images. Reading: `map --mapping eucaim-cdm`."""
+    from oncofed.prepare.eucaim import write_eucaim
+
+    with Run.open(run) as opened:
+        made = write_eucaim(opened.tables, target, dataset_id=dataset, title=title or dataset, images=opened.images)
+    lost = {name: number for name, number in made.not_written.items() if number}
+    told(
+        as_json,
+        {"tables": made.tables, "images": made.images, "not_written": lost},
+        f"{sum(made.tables.values()):,} rows and {made.images:,} images in {target}."
+        + "".join(f"\n  no place in the layout for {number:,} rows of {name}" for name, number in lost.items()),
+    )
+
+
 def _spacing(text: str) -> tuple[float, float, float] | None:
     if not text:
         return None

@@ -163,7 +163,7 @@ HUB = {
     "backup-exists": Code(2, "the backup file exists", "Choose another name."),
     "backup-invalid": Code(5, "the file is not an intact backup of a hub", "Use another backup."),
     "backup-other-database": Code(2, "the backup is of the other kind of database", "Set or unset DATABASE_URL."),
-    "directory-not-empty": Code(3, "the directory is not empty", "Choose an empty directory to restore into."),
+    "directory-not-empty": Code(3, "the directory is not empty", "Choose an empty directory."),
     "permission-missing": Code(3, "your roles do not allow this", "Ask the hub's operator for the role."),
     "organisation-missing": Code(3, "you act for no organisation here", "Ask the hub's operator to add you to yours."),
     "organisation-invalid": Code(2, "the organisation's identifier is not usable", "Use letters, digits and hyphens."),

@@ -28,7 +28,6 @@ from oncofed.warehouse.sources.dicom_folder import DicomFolderSource
 from oncofed.warehouse.sources.prepared import SEAL, Unchanged
 
 INDEX_DATES = Path("private") / "index-dates.parquet"
-AMBIGUOUS = "prepare-patient-issuers"
 _DATASET = "prepared"
 _FROM_IMAGES = ("patient", "imaging_study", "imaging_series", "derived_object")
 _LOADABLE = [table for table in TABLES.values() if table.patients]

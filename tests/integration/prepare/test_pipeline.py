@@ -109,6 +109,8 @@ def test_command_by_command(data_dir: Path, folder: Path, tmp_path: Path, capsys
     }
     warehouse = Warehouse(read_settings(data_dir).warehouse)
     assert warehouse.count(everyone(), [("small", "1")], "modality") == {"CT": 2, "MR": 1}
+    layout = answered(capsys, "prepare", "eucaim", tmp_path / "layout", "--dataset", "small", *run)
+    assert (layout["images"], layout["tables"]["patient"]) == (7, 3)
 
 
 def test_the_same_files_on_two_machines_and_on_many_workers(data_dir: Path, folder: Path, tmp_path: Path) -> None:

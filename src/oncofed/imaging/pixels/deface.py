@@ -27,8 +27,6 @@ from oncofed.imaging.pixels.frames import Undecodable, layout, stored
 from oncofed.imaging.pixels.masks import blank_pixels
 from oncofed.imaging.pixels.risk import words
 
-CLEAN_RECOGNISABLE = ("113102", "DCM", "Clean Recognizable Visual Features Option")
-
 MODALITIES = frozenset(("CT", "MR"))
 _NAMES = re.compile(
     r"HEAD|BRAIN|SKULL|CRANI|CEREBR|ENCEPHAL|NEURO|FACE|FACIAL|ORBIT|SINUS|WHOLE ?BODY|"
