@@ -112,3 +112,11 @@ def test_a_uid_below_the_standards_root_that_is_not_its_own_can_be_replaced():
     assert own != ONE.uid("1.2.3")
     assert own == ONE.own_uid("1.2.840.10008.99.1\0")
     assert uuid.UUID(int=int(own[5:])).version == 8
+
+
+def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oncofed.trust.pseudonyms._MOST_REMEMBERED", 3)
+    one = Pseudonyms(b"b" * 32)
+    first = [one.text(f"A{number}", "accession") for number in range(10)]
+    assert len(one._texts) <= 3
+    assert [one.text(f"A{number}", "accession") for number in range(10)] == first
