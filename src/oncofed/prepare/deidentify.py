@@ -40,7 +40,7 @@ _BY_VERIFICATION = (
 )  # fmt: skip
 """Codes of the verification: what they say is of the last policy."""
 _DISK_FULL = "disk-full"
-_FLUSHED_S = 5.0
+_FLUSHED_S = 0.5
 _FILES, _BYTES = 40, 64 << 20
 """A batch is of one series, and no larger than this (one file may be)."""
 
