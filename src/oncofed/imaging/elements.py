@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 
 from oncofed.imaging import headers
 
-BROKEN = (*headers.BROKEN, LookupError, InvalidDicomError)
+BROKEN = (*headers.BROKEN, InvalidDicomError)
 """What pydicom raises on bytes that are not what the standard says, and on unknown character sets."""
 
 _CHARACTER_SET = 0x00080005

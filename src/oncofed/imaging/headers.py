@@ -23,22 +23,19 @@ DAMAGED = "file-damaged"
 NO_SERIES = "file-no-series"
 UNREADABLE = "file-unreadable"
 
-BROKEN = (
+CANNOT_CONVERT = (
     ValueError,
     TypeError,
-    KeyError,
-    IndexError,
+    LookupError,
     AttributeError,
     NotImplementedError,
     EOFError,
-    OSError,
     OverflowError,
-    RecursionError,
-    MemoryError,
     struct.error,
-    zlib.error,
     BytesLengthException,
 )
+"""What pydicom raises on a value that is not what its VR says."""
+BROKEN = (*CANNOT_CONVERT, OSError, RecursionError, MemoryError, zlib.error)
 """What pydicom raises on bytes that are not what the standard says (it has no error of its own for most)."""
 
 

@@ -32,8 +32,8 @@ from oncofed.contracts.exchange import (
     Task,
     Tasks,
 )
+from oncofed.files import write_atomically
 from oncofed.node.context import NodeContext
-from oncofed.node.files import write_atomically
 from oncofed.node.hub import Hub, Message
 from oncofed.node.ledger import Unconfirmed
 from oncofed.node.session import SOFTWARE, Session

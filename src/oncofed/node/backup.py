@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from oncofed.contracts.errors import Corrupt, Refused, Unreachable
-from oncofed.node.files import write_durably
+from oncofed.files import write_durably
 from oncofed.node.settings import Settings
 
 _MANIFEST = "oncofed-node-backup.json"

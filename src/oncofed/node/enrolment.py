@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from oncofed.contracts.errors import BadInput, Corrupt, Refused
 from oncofed.contracts.exchange import Enrolled, Enrolment, Invitation
+from oncofed.files import write_durably
 from oncofed.node import identity
-from oncofed.node.files import write_durably
 from oncofed.node.hub import Hub, Message, Peer
 from oncofed.node.identity import HubIdentity, Identity
 from oncofed.node.outbox import Outbox

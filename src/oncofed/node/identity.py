@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from oncofed.contracts.base import PublicKey, Short, Slug, Utc, Wire
 from oncofed.contracts.errors import BadInput, Corrupt, Refused
-from oncofed.node.files import write_durably
+from oncofed.files import write_durably
 from oncofed.trust.keys import SigningKey, decode, encode
 from oncofed.trust.pseudonyms import Pseudonyms
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from oncofed.contracts.base import CriterionName, Digest, Short, Wire
 from oncofed.contracts.catalogue import DatasetRecord
 from oncofed.contracts.errors import Corrupt
-from oncofed.node.files import write_durably
+from oncofed.files import write_durably
 
 
 class PublishedRelease(Wire):

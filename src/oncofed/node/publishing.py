@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from oncofed.contracts.catalogue import Publication
 from oncofed.contracts.errors import BadInput, Refused
 from oncofed.contracts.exchange import Receipt
+from oncofed.files import write_durably
 from oncofed.node import identity
 from oncofed.node.assembly import connect, open_ledger, open_warehouse, read_policy
 from oncofed.node.cubes import Cubes
-from oncofed.node.files import write_durably
 from oncofed.node.hub import Message
 from oncofed.node.outbox import Outbox
 from oncofed.node.publication import Publisher, as_published

@@ -17,10 +17,10 @@ from typing import Any
 from oncofed import __version__
 from oncofed.contracts.codes import CODES
 from oncofed.contracts.errors import BadInput, Corrupt
+from oncofed.files import write_durably
 from oncofed.imaging.deidentify import Option, Policy
 from oncofed.imaging.deidentify.policy import Action
 from oncofed.imaging.deidentify.tables import EDITION
-from oncofed.prepare.atomic import write_atomically
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.papers import render
 from oncofed.prepare.recipe import Recipe
@@ -63,9 +63,9 @@ def certify(run: Run, recipe: Recipe, key: SigningKey, *, now: datetime | None =
         certificate = Certificate(statement, key.public, key.sign(_signed(statement)))
         page = render("certificate.html", certificate=certificate, statement=statement)
         with disk_full_told():
-            write_atomically(run.directory / IMAGES_FILE, images)
-            write_atomically(run.directory / PAGE_FILE, page.encode())
-            write_atomically(run.directory / JSON_FILE, _written(certificate))
+            write_durably(run.directory / IMAGES_FILE, images)
+            write_durably(run.directory / PAGE_FILE, page.encode())
+            write_durably(run.directory / JSON_FILE, _written(certificate))
         facts.update(passed=certificate.passed, images=len(images.splitlines()))
     return certificate
 

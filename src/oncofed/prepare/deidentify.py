@@ -20,12 +20,12 @@ from pydicom import Dataset
 
 from oncofed.contracts.codes import CODES
 from oncofed.contracts.errors import OncofedError
+from oncofed.files import flush
 from oncofed.imaging import pixels
 from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, DEFACED
 from oncofed.imaging.headers import BROKEN, DAMAGED, UNREADABLE, Unusable
 from oncofed.imaging.pixels.deface import Face, take_out_face
 from oncofed.prepare import consistency, linkage
-from oncofed.prepare.atomic import flush
 from oncofed.prepare.faces import face_of
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.parallel import Here, Lost, Workers

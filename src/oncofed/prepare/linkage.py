@@ -7,7 +7,7 @@ report and a certificate do not hold it.
 from pathlib import Path
 
 from oncofed.contracts.errors import Refused
-from oncofed.prepare.atomic import write_atomically
+from oncofed.files import write_durably
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.recipe import Tools
 from oncofed.prepare.run import Run
@@ -31,7 +31,7 @@ def keep(run: Run, tools: Tools) -> None:
     )
     links = [Link(patient, issuer, tools.pseudonyms.patient(patient, issuer)) for patient, issuer in rows]
     with disk_full_told():
-        write_atomically(table(run), sealed(links, tools.node_pseudonyms))
+        write_durably(table(run), sealed(links, tools.node_pseudonyms))
 
 
 def behind(run: Run, pseudonym: str, node: Pseudonyms) -> tuple[Link, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oncofed.contracts.errors import BadInput
-from oncofed.prepare.atomic import write_atomically
+from oncofed.files import write_durably
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.run import Run
 from oncofed.trust.pseudonyms import Pseudonyms
@@ -51,9 +51,7 @@ def add(directory: Path, listed: Path, pseudonyms: Pseudonyms, now: datetime) ->
     new = named - known.keys()
     known |= dict.fromkeys(new, now.isoformat(timespec="seconds"))
     with disk_full_told():
-        write_atomically(
-            directory / FILE, "".join(f"{key}\t{since}\n" for key, since in sorted(known.items())).encode()
-        )
+        write_durably(directory / FILE, "".join(f"{key}\t{since}\n" for key, since in sorted(known.items())).encode())
     return Imported(len(named), len(new))
 
 

@@ -5,7 +5,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from oncofed.prepare.atomic import write_atomically
+from oncofed.files import write_durably
 from oncofed.prepare.certificate import JSON_FILE, Certificate, read_certificate
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.papers import render
@@ -35,8 +35,8 @@ def write_records(run: Run, particulars: Particulars | None = None) -> tuple[Pat
     known = particulars or Particulars()
     places = run.directory / DPIA_FILE, run.directory / RECORD_FILE
     with disk_full_told():
-        write_atomically(places[0], dpia(certificate, known).encode())
-        write_atomically(places[1], processing_record(certificate, known).encode())
+        write_durably(places[0], dpia(certificate, known).encode())
+        write_durably(places[1], processing_record(certificate, known).encode())
     return places
 
 

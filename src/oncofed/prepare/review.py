@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oncofed.contracts.errors import BadInput
+from oncofed.files import write_durably
 from oncofed.prepare import consistency
-from oncofed.prepare.atomic import write_atomically
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.run import Run, State, readable
 
@@ -56,8 +56,8 @@ def write_lists(run: Run) -> None:
     ):
         words.append(f"{value}\t{path}\t{code}\t{occurs}")
     with disk_full_told():
-        write_atomically(run.directory / QUARANTINE, "\n".join((*lines, "")).encode())
-        write_atomically(run.directory / WORDS, "\n".join((*words, "")).encode())
+        write_durably(run.directory / QUARANTINE, "\n".join((*lines, "")).encode())
+        write_durably(run.directory / WORDS, "\n".join((*words, "")).encode())
 
 
 def accept(run: Run, number: int, rectangles: Sequence[Sequence[int]] = ()) -> int:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from oncofed.contracts.errors import BadInput
-from oncofed.prepare.atomic import write_atomically
+from oncofed.files import write_durably
 from oncofed.prepare.checks import Findings, check
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.mapping import MappingReport, map_data
@@ -46,7 +46,7 @@ def check_quality(run: Run, *, progress: Progress | None = None) -> Findings:
         tables = run.tables if (run.tables / SEAL).is_file() else None
         findings = check(run.images, tables, run.index_file)
         with disk_full_told():
-            write_atomically(run.directory / FINDINGS, findings.model_dump_json().encode())
+            write_durably(run.directory / FINDINGS, findings.model_dump_json().encode())
         progress.end()
         facts.update({severity: len(findings.failed(severity)) for severity in ("error", "warning")})
     return findings

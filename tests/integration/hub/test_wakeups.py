@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 
+import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections, transaction
@@ -140,3 +141,24 @@ def test_other_processes_ring_through_postgresql():
         await asyncio.gather(listener, return_exceptions=True)
 
     asyncio.run(scene())
+
+
+def test_a_listener_stopped_before_it_listens_leaves_no_connection(monkeypatch: pytest.MonkeyPatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("no listener without PostgreSQL")
+    opened = []
+
+    async def held(peer, statement):
+        opened.append(peer)
+        await asyncio.sleep(60)
+
+    async def scene():
+        monkeypatch.setattr(psycopg.AsyncConnection, "execute", held)
+        listener = asyncio.create_task(wakeups.listen())
+        while not opened:
+            await asyncio.sleep(0.01)
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+
+    asyncio.run(scene())
+    assert opened[0].closed

@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -32,14 +31,6 @@ from tests.factories.source import ROOT, a_file, a_patient, a_series
 NAMES = ("Sørensen", "P1", "P2", "P7", "A77", "19500102", "20200304", ROOT)
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A node of its own, not enrolled."""
-    directory = tmp_path_factory.mktemp("node") / "data"
-    enrolment.init(directory, title="Hospital", country="IT")
-    return directory
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "source"
@@ -47,12 +38,6 @@ def folder(tmp_path: Path) -> Path:
     a_patient(made, "P2", 2)
     a_patient(made, "P7", 2, Modality="MR", SOPClassUID=pydicom.uid.MRImageStorage)
     return made
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    with Run.create(tmp_path / "run") as made:
-        yield made
 
 
 def recipe(data_dir: Path, **named) -> Recipe:

@@ -2,7 +2,6 @@
 
 import shutil
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from oncofed.cli.prepare_key import key_of
 from oncofed.imaging import phantom, pixels
 from oncofed.imaging.phantom.head import head, head_series
 from oncofed.imaging.phantom.images import Whose
-from oncofed.node import enrolment
 from oncofed.prepare.deidentify import deidentify
 from oncofed.prepare.recipe import Recipe
 from oncofed.prepare.run import Run, RunFile, State
@@ -21,19 +19,6 @@ from oncofed.prepare.scan import scan
 from oncofed.prepare.verify import verify
 
 WHOSE = Whose(phantom.person(6), 6)
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("node") / "data"
-    enrolment.init(directory, title="Hospital", country="IT")
-    return directory
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    with Run.create(tmp_path / "run") as made:
-        yield made
 
 
 def head_files(folder: Path, keep: slice = slice(None)) -> None:

@@ -9,7 +9,6 @@ import pytest
 from oncofed.cli.prepare_key import key_of
 from oncofed.contracts.errors import BadInput, Corrupt, Refused
 from oncofed.imaging.deidentify import read_profile
-from oncofed.node import enrolment
 from oncofed.prepare import linkage
 from oncofed.prepare.deidentify import deidentify
 from oncofed.prepare.recipe import Recipe
@@ -18,13 +17,6 @@ from oncofed.prepare.scan import scan
 from oncofed.trust.pseudonyms import Pseudonyms
 from tests.factories.source import a_series
 from tests.integration.prepare.test_pipeline import answered, typed
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("node") / "data"
-    enrolment.init(directory, title="Hospital", country="IT")
-    return directory
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from oncofed.contracts.errors import BadInput, Corrupt, OncofedError
-from oncofed.prepare import atomic, journal
+from oncofed.prepare import journal
 from oncofed.prepare.run import Run, State, placed, readable, stored
 
 
@@ -96,36 +96,3 @@ def test_a_full_database_has_it_too(tmp_path: Path) -> None:
             run.put(large="x" * 1_000_000)
         with pytest.raises(sqlite3.OperationalError, match="no such table"), journal.disk_full_told():
             run.connection.execute("SELECT * FROM absent")
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    atomic.write_atomically(path, b"old")
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "full")
-
-    with monkeypatch.context() as filled:
-        filled.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="full"):
-            atomic.write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_flushing_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    atomic.flush(tmp_path)
-    with pytest.raises(FileNotFoundError):
-        atomic.flush(tmp_path / "nothing")
-
-    class Failing:
-        @staticmethod
-        def syncfs(_: int) -> int:
-            return -1
-
-    monkeypatch.setattr(atomic.ctypes, "CDLL", lambda *_, **__: Failing)
-    with pytest.raises(OSError, match=r"\["):
-        atomic.flush(tmp_path)
-    monkeypatch.setattr(atomic.ctypes, "CDLL", lambda *_, **__: object())
-    atomic.flush(tmp_path)

@@ -118,7 +118,8 @@ async def listen() -> None:
     failures = 0
     while True:
         try:
-            async with await _listening() as peer:
+            async with await _connected() as peer:
+                await peer.execute(f"LISTEN {CHANNEL}")
                 if failures:
                     ring_all()  # what was notified meanwhile is lost: let everyone look
                 failures = 0
@@ -131,12 +132,10 @@ async def listen() -> None:
         await asyncio.sleep(delay)
 
 
-async def _listening() -> psycopg.AsyncConnection:
+async def _connected() -> psycopg.AsyncConnection:
     parameters = connection.get_connection_params()
     wanted = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if parameters.get(name)}
-    peer = await psycopg.AsyncConnection.connect(**wanted, autocommit=True)
-    await peer.execute(f"LISTEN {CHANNEL}")
-    return peer
+    return await psycopg.AsyncConnection.connect(**wanted, autocommit=True)
 
 
 def ring_all() -> None:

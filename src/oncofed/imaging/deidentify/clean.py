@@ -5,14 +5,12 @@ unlisted texts are searched for this patient's identifiers, unlisted dates and U
 elements go unless the safe list names them, and what cannot be what its VR says is removed and reported.
 """
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
@@ -40,23 +38,8 @@ from oncofed.imaging.deidentify.values import (
     text_of,
     usual_vr,
 )
+from oncofed.imaging.headers import CANNOT_CONVERT
 from oncofed.trust.pseudonyms import Pseudonyms
-
-CANNOT_CONVERT = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    EOFError,
-    OverflowError,
-    LookupError,
-    OSError,
-    struct.error,
-    BytesLengthException,
-)
-"""What pydicom raises on a value that is not what its VR says."""
 
 _STANDARD_ROOT = "1.2.840.10008."
 _KEPT_TEXTS = frozenset({"CS", "LO", "LT", "SH", "ST", "UC", "UT"})

@@ -22,6 +22,7 @@ from oncofed.imaging.deidentify.clean import Cleaning, Secret
 from oncofed.imaging.deidentify.header import whose
 from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, Action, MethodCode, Policy
 from oncofed.imaging.deidentify.values import Element, element, text_of
+from oncofed.imaging.headers import BROKEN
 from oncofed.imaging.pixels.masks import clear_unused_bits
 from oncofed.imaging.pixels.risk import overlay_in_pixels
 from oncofed.trust.pseudonyms import Pseudonyms
@@ -121,7 +122,7 @@ class Deidentifier:
         except OSError as error:
             code = "disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "file-unreadable"
             raise Unreachable(code) from None
-        except reading.BROKEN:
+        except BROKEN:
             raise Corrupt("file-damaged") from None
         return replace(applied, transfer_syntax=syntax, pixels_masked=masked)
 

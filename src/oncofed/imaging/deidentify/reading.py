@@ -19,13 +19,11 @@ from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from oncofed.contracts.errors import BadInput, Corrupt
-from oncofed.imaging.deidentify.clean import CANNOT_CONVERT
 from oncofed.imaging.deidentify.values import PIXELS, SHORT_LENGTH
 from oncofed.imaging.deidentify.wellformed import UNDEFINED, TooShort, parsed
+from oncofed.imaging.headers import BROKEN
 from oncofed.imaging.pixels.frames import BIG, Window
 
-BROKEN = (*CANNOT_CONVERT, RecursionError, MemoryError, struct.error, zlib.error, OSError)
-"""What pydicom raises on bytes that are not what the standard says."""
 MOST_INFLATED = 1 << 30
 """Bytes that a deflated dataset may become."""
 _HEADERS = (1 << 16, 1 << 20, 1 << 23)

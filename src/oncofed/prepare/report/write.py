@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from oncofed.prepare.atomic import write_atomically
+from oncofed.files import write_durably
 from oncofed.prepare.checks.findings import Findings
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.report.page import page
@@ -22,6 +22,6 @@ def write_report(findings: Findings, certificate: Mapping[str, Any] | None, dire
     rendered = page(findings, certificate)
     json_path, page_path = directory / JSON_NAME, directory / PAGE_NAME
     with disk_full_told():
-        write_atomically(json_path, findings.model_dump_json(indent=1).encode())
-        write_atomically(page_path, rendered.encode())
+        write_durably(json_path, findings.model_dump_json(indent=1).encode())
+        write_durably(page_path, rendered.encode())
     return json_path, page_path

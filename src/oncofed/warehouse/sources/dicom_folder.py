@@ -16,11 +16,12 @@ from typing import Any
 from oncofed.contracts.catalogue import DatasetRecord
 from oncofed.contracts.errors import BadInput
 from oncofed.contracts.vocabulary import domain
+from oncofed.imaging.headers import Unusable
 from oncofed.trust.pseudonyms import Pseudonyms
 from oncofed.warehouse.schema import TABLES
 from oncofed.warehouse.sources.base import Draft, Filling, SourceReport
 from oncofed.warehouse.sources.columns import append_rows
-from oncofed.warehouse.sources.dicom_headers import Header, Unusable, read_header
+from oncofed.warehouse.sources.dicom_headers import Header, read_header
 
 SUPPORTS = (
     "species",

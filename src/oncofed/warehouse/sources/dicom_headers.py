@@ -5,22 +5,17 @@ is written. Names, free text and dates are read for nothing but the codes derive
 """
 
 import re
-import struct
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.errors import InvalidDicomError
 
 from oncofed.contracts.vocabulary import normalise
-
-NOT_DICOM = "file-not-dicom"
-DAMAGED = "file-damaged"
-NO_SERIES = "file-no-series"
+from oncofed.imaging.headers import BROKEN, DAMAGED, NO_SERIES, NOT_DICOM, Unusable
 
 _TAGS = [
     "PatientID",
@@ -53,24 +48,6 @@ _TAGS = [
     "ReferencedSeriesSequence",
     "ReferencedFrameOfReferenceSequence",
 ]
-_BROKEN = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    EOFError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    BytesLengthException,
-)
-"""What pydicom raises on bytes that are not what the standard says (it has no error of its own for most)."""
-
 _AGE = re.compile(r"(\d{1,3})([YMWD]?)")
 _AGE_UNIT = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.1775, "D": 365.25}
 _OLDEST = 120.0
@@ -126,14 +103,6 @@ class Header:
     n_segments: int | None
 
 
-class Unusable(Exception):
-    """A file that is left out; ``code`` says why."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(code)
-
-
 def read_header(path: Path) -> Header:
     """Read one file; ``Unusable`` if it is no DICOM file, damaged, or belongs to no series."""
     try:
@@ -142,7 +111,7 @@ def read_header(path: Path) -> Header:
             return _header(_dataset(path))
     except InvalidDicomError:
         raise Unusable(NOT_DICOM) from None
-    except _BROKEN:
+    except BROKEN:
         raise Unusable(DAMAGED) from None
 
 

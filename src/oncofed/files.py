@@ -1,6 +1,7 @@
 """Writing a file so that it is whole, or was never there, whatever happens in between."""
 
 import contextlib
+import ctypes
 import os
 import tempfile
 from pathlib import Path
@@ -31,3 +32,22 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, durable: 
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def flush(directory: Path) -> None:
+    """Have all that was written to the file system of a directory be on its disk: once for many files.
+
+    Raises ``OSError`` where that fails. Where the system knows no call for one file system, all of them are flushed.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            flush_one = ctypes.CDLL(None, use_errno=True).syncfs
+        except AttributeError:
+            os.sync()
+            return
+        if flush_one(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)

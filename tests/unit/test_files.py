@@ -2,7 +2,8 @@
 
 import pytest
 
-from oncofed.node.files import write_atomically, write_durably
+from oncofed import files
+from oncofed.files import flush, write_atomically, write_durably
 
 
 def test_the_content_and_the_mode_are_as_asked(tmp_path):
@@ -33,3 +34,20 @@ def test_a_rename_that_fails_leaves_nothing_behind(tmp_path):
 def test_a_missing_directory_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_durably(tmp_path / "absent" / "file", b"new")
+
+
+def test_flushing_a_directory(tmp_path, monkeypatch):
+    flush(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        flush(tmp_path / "nothing")
+
+    class Failing:
+        @staticmethod
+        def syncfs(_: int) -> int:
+            return -1
+
+    monkeypatch.setattr(files.ctypes, "CDLL", lambda *_, **__: Failing)
+    with pytest.raises(OSError, match=r"\["):
+        flush(tmp_path)
+    monkeypatch.setattr(files.ctypes, "CDLL", lambda *_, **__: object())
+    flush(tmp_path)
