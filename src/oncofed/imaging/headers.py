@@ -29,13 +29,14 @@ CANNOT_CONVERT = (
     LookupError,
     AttributeError,
     NotImplementedError,
+    OSError,
     EOFError,
     OverflowError,
     struct.error,
     BytesLengthException,
 )
 """What pydicom raises on a value that is not what its VR says."""
-BROKEN = (*CANNOT_CONVERT, OSError, RecursionError, MemoryError, zlib.error)
+BROKEN = (*CANNOT_CONVERT, RecursionError, MemoryError, zlib.error)
 """What pydicom raises on bytes that are not what the standard says (it has no error of its own for most)."""
 
 
