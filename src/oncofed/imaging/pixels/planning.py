@@ -115,8 +115,8 @@ def _needs_a_person(dataset: Dataset, risk: Risk, found: tuple[Found, ...]) -> b
     """Without geometry, what was found may not be all there is."""
     if any(one.identifying for one in found):
         return True
-    expected = "burned-in-annotation" in risk.reasons or words(dataset, "Modality") == ("US",)
-    return risk.level is Level.HIGH and (expected or any(not one.harmless for one in found))
+    expected = {"burned-in-annotation", "slide-label"} & set(risk.reasons) or words(dataset, "Modality") == ("US",)
+    return risk.level is Level.HIGH and (bool(expected) or any(not one.harmless for one in found))
 
 
 def _look(seen: Projection, masked: Iterable[Rectangle], wanted: frozenset[str]) -> tuple[Found, ...]:
