@@ -1,4 +1,4 @@
-"""A whole slide as a scanner writes it: a pyramid of JPEG tiles, its thumbnail, and pictures of the label and the glass."""
+"""A whole slide as a scanner writes it: a pyramid of JPEG tiles, and pictures of its label and of the glass."""
 
 import io
 from pathlib import Path

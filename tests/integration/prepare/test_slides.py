@@ -1,4 +1,4 @@
-"""A whole slide on the whole road: the tiles as they were, the pyramid in one piece, its label blank, and the glass shown to a person (no reader of letters reads a barcode)."""
+"""A whole slide on the whole road: the tiles as they were, the label blank, the glass shown to a person."""
 
 from pathlib import Path
 
