@@ -21,7 +21,7 @@ export UV_LINK_MODE ?= hardlink
 export NO_MKDOCS_2_WARNING = 1
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest --cov --cov-report= --cov-append --durations=10
-BENCHES := search disclosure
+BENCHES := search disclosure prepare
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -87,7 +87,7 @@ test-postgresql: setup
 	$(PYTEST) -n $(WORKERS) --database postgresql tests/integration
 
 test-federation: setup
-	$(PYTEST) tests/federation
+	$(PYTEST) -n $(WORKERS) --dist loadfile tests/federation
 
 test-browser: setup
 	$(PYTEST) tests/browser
