@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,9 @@ import typer
 from oncofed.contracts.errors import BadInput
 
 if TYPE_CHECKING:
-    from oncofed.prepare.mapping import MappingReport
+    from oncofed.prepare.mapping import Database, MappingReport
 
+TIMEOUT_S = 600
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -28,6 +31,16 @@ def map_command(
         str, typer.Option(help="Values whose code book contradicts itself: published, labels or leave-out.")
     ] = "",
     suggest: Annotated[bool, typer.Option("--suggest", help="Propose a mapping for SOURCE, to be reviewed.")] = False,
+    database_variable: Annotated[
+        str, typer.Option(help="Instead of SOURCE: the environment variable that holds a database's URL.")
+    ] = "",
+    database_file: Annotated[
+        Path | None, typer.Option(help="Instead of SOURCE: a file, readable by you only, with a database's URL.")
+    ] = None,
+    schema: Annotated[
+        list[str] | None, typer.Option(help="Where the database's tables stand; may be repeated.")
+    ] = None,
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds one statement of the database may take.")] = TIMEOUT_S,
     list_presets: Annotated[bool, typer.Option("--list", help="List the mappings that come with oncofed.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -35,27 +48,43 @@ def map_command(
     if list_presets:
         _list(as_json)
         return
-    if source is None:
-        raise BadInput("source-unreadable", "name a source")
-    if suggest:
+    if suggest and source is not None:
         _suggest(source, output, as_json)
         return
+    origin = _origin(source, database_variable, database_file, (schema or (), timeout))
     if not mapping or (output is None) == (run is None):
         raise BadInput("mapping-unknown", "name a mapping with --mapping, and either --output or --run")
     if disputed not in ("", "published", "labels", "leave-out"):
         raise typer.BadParameter("choose published, labels or leave-out", param_hint="--disputed")
     if run is not None:
-        _tell(_into_run(run, mapping, source), run, as_json)
+        _tell(_into_run(run, mapping, origin), run, as_json)
         return
     from oncofed.prepare.mapping import MappingOptions, map_data
 
     folder = output or Path()
     options = MappingOptions(disputed=disputed)
-    report = map_data(mapping, source, folder, dry_run=dry_run, progress=_progress, options=options)
+    report = map_data(mapping, origin, folder, dry_run=dry_run, progress=_progress, options=options)
     _tell(report, folder, as_json)
 
 
-def _into_run(directory: Path, mapping: str, source: Path) -> "MappingReport":
+def _origin(
+    source: Path | None, variable: str, file: Path | None, more: "tuple[Sequence[str], int]"
+) -> "Path | Database":
+    """What is mapped: files, or a database by whatever holds its URL."""
+    from oncofed.prepare.mapping import Database
+
+    if sum((source is not None, bool(variable), file is not None)) != 1:
+        raise BadInput("source-unreadable", "name one source: SOURCE, --database-variable or --database-file")
+    if variable:
+        return Database.of_variable(variable, *more)
+    if file is not None:
+        return Database.of_file(file, *more)
+    if re.match(r"[\w+]+:/", str(source)):
+        raise BadInput("database-unnamed", "a URL on the command line can be read by everybody on this computer")
+    return source or Path()
+
+
+def _into_run(directory: Path, mapping: str, source: "Path | Database") -> "MappingReport":
     from oncofed.prepare.run import Run
     from oncofed.prepare.stages import map_clinical
 

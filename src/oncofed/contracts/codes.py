@@ -339,6 +339,11 @@ MAPPING = {
     "value-disputed": Code(
         2, "values whose code book contradicts itself", "Ask who filled them in, then set `disputed` in the mapping."
     ),
+    "concept-found": Code(
+        2,
+        "concepts whose code was found through the source's OMOP vocabulary",
+        "Read them once in mapping-values.tsv; name in the code map what should be something else.",
+    ),
     "values-differ": Code(2, "rows of one key give different values; the first one counts", "Correct the source."),
     "code-malformed": Code(
         2, "values that are no codes of the shape they must have", "Map them, or correct the source."
@@ -353,6 +358,23 @@ MAPPING = {
     "row-incomplete": Code(2, "rows that say something but lack what they need", "Correct the source or the mapping."),
     "row-unused": Code(2, "rows that no rule of the mapping takes", "Add a rule, or list them in `passed_over`."),
     "reference-missing": Code(2, "rows that refer to a patient or condition that is not there", "Correct the source."),
+    "database-unnamed": Code(
+        2,
+        "no database to read is named as it must be",
+        "Put its URL into an environment variable, or a file that only you can read, and name that.",
+    ),
+    "database-driver-missing": Code(
+        2, "the driver of this kind of database is not installed", "Install it; see docs/how-to/map-clinical-data.md."
+    ),
+    "database-unreachable": Code(
+        4, "the database cannot be reached, or does not let us in", "Check host, port, name, user and password."
+    ),
+    "database-denied": Code(
+        2, "the database does not let this user read a table", "Have SELECT granted on the tables the mapping reads."
+    ),
+    "database-failed": Code(
+        4, "the database stopped answering: a time limit, or a lost connection", "Try again, or raise the time limit."
+    ),
     "resource-unread": Code(
         2, "resources of a type that mappings do not read", "Nothing to do, or map another export."
     ),

@@ -62,7 +62,7 @@ def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
             deidentify(run, recipe, workers=hands, progress=progress)
             verification = verify(run, recipe, workers=hands, progress=progress)
         if plan.clinical is not None:
-            stages.map_clinical(run, plan.clinical.mapping, plan.clinical.source, progress=progress)
+            stages.map_clinical(run, plan.clinical.mapping, plan.clinical.origin(), progress=progress)
         tables.index(run, recipe, progress=progress)
         findings = stages.check_quality(run, progress=progress)
         certify(run, recipe, around.signing)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from oncofed.contracts.base import Slug
 from oncofed.contracts.catalogue import DatasetClass, DatasetRecord
 from oncofed.contracts.errors import BadInput
+from oncofed.prepare.mapping import TIMEOUT_S, Database
 
 
 class _Part(BaseModel):
@@ -44,11 +45,39 @@ class PacsSource(_Part):
     port: Annotated[int, Field(ge=0, le=65535)] = 11112
 
 
+class ClinicalDatabase(_Part):
+    """A database by what holds its URL: an environment variable, or a file that nobody else can read."""
+
+    variable: str = ""
+    file: Path | None = None
+    schemas: tuple[str, ...] = ()
+    timeout_s: Annotated[int, Field(ge=1, le=86_400)] = TIMEOUT_S
+
+    def named(self) -> Database:
+        """The database itself. Raises ``BadInput`` ``database-unnamed``."""
+        if self.file is not None:
+            return Database.of_file(self.file, self.schemas, self.timeout_s)
+        return Database.of_variable(self.variable, self.schemas, self.timeout_s)
+
+
 class Clinical(_Part):
-    """Clinical data: a mapping (file, or name of a preset) and what it maps."""
+    """Clinical data: a mapping (file, or name of a preset) and what it maps, files or a database."""
 
     mapping: str
-    source: Path
+    source: Path | None = None
+    database: ClinicalDatabase | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Clinical":
+        if (self.source is None) == (self.database is None):
+            raise ValueError("needs exactly one of source and database")
+        if self.database is not None and (self.database.file is None) == (not self.database.variable):
+            raise ValueError("database needs exactly one of variable and file")
+        return self
+
+    def origin(self) -> Path | Database:
+        """What is mapped. Raises ``BadInput`` ``database-unnamed``."""
+        return self.database.named() if self.database is not None else self.source or Path()
 
 
 class Dataset(_Part):
@@ -113,5 +142,8 @@ def _anchored(plan: Plan, base: Path) -> Plan:
     if plan.clinical is not None:
         own = plan.clinical
         mapping = str(base / own.mapping) if own.mapping.endswith((".yaml", ".yml")) else own.mapping
-        changed["clinical"] = own.model_copy(update={"source": base / own.source, "mapping": mapping})
+        update: dict[str, Any] = {"mapping": mapping, "source": base / own.source if own.source else None}
+        if own.database is not None and own.database.file is not None:
+            update["database"] = own.database.model_copy(update={"file": base / own.database.file})
+        changed["clinical"] = own.model_copy(update=update)
     return plan.model_copy(update=changed)

@@ -10,7 +10,7 @@ from oncofed.contracts.errors import BadInput
 from oncofed.files import write_durably
 from oncofed.prepare.checks import Findings, check
 from oncofed.prepare.journal import disk_full_told
-from oncofed.prepare.mapping import MappingReport, map_data
+from oncofed.prepare.mapping import Database, MappingReport, map_data
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.report import write_report
 from oncofed.prepare.run import Run, State
@@ -19,7 +19,9 @@ from oncofed.warehouse.sources.prepared import SEAL
 FINDINGS, CERTIFICATE = "findings.json", "certificate.json"
 
 
-def map_clinical(run: Run, mapping: Path | str, source: Path, *, progress: Progress | None = None) -> MappingReport:
+def map_clinical(
+    run: Run, mapping: Path | str, source: Path | Database, *, progress: Progress | None = None
+) -> MappingReport:
     """Map clinical data into ``mapped/``; the stage index joins them with the images."""
     progress = progress or Silent()
     with run.stage("map") as facts:

@@ -100,11 +100,15 @@ class CodeRow(BaseModel):
 
 
 def _rows(given: Any) -> Any:
-    """``{"0": "male"}`` is short for a list of rows."""
-    if isinstance(given, dict) and "rows" not in given and "file" not in given:
-        rows = [{"source": str(k), **(v if isinstance(v, dict) else {"target": v})} for k, v in given.items()]
-        return {"rows": rows}
-    return given
+    """``{"0": "male"}`` is short for a list of rows, as the whole map or as its ``rows``."""
+    if not isinstance(given, dict):
+        return given
+    whole = given if {"rows", "file"} & set(given) else {"rows": given}
+    short = whole.get("rows", [])
+    if isinstance(short, dict):
+        rows = [{"source": str(k), **(v if isinstance(v, dict) else {"target": v})} for k, v in short.items()]
+        return {**whole, "rows": rows}
+    return whole
 
 
 class _CodeMapSpec(BaseModel):
@@ -112,7 +116,7 @@ class _CodeMapSpec(BaseModel):
 
     rows: tuple[CodeRow, ...] = ()
     file: str = ""
-    """A TSV beside the mapping file (columns subject, object, predicate, by_label, remark)."""
+    """A TSV beside (or below) the mapping file that names it (columns subject, object, predicate, by_label, remark)."""
     kind: str = ""
     """Of the TSV only the rows of this kind (its column ``kind``)."""
     several: bool = False
@@ -121,6 +125,8 @@ class _CodeMapSpec(BaseModel):
     """What a value is called that the map does not know; without it such a value is reported."""
     vocabulary: str = ""
     """Values that the map does not know are read by this vocabulary."""
+    concepts: bool = False
+    """Values are OMOP concepts: those the map does not know are looked for in the source's own OMOP vocabulary."""
 
 
 CodeMapSpec = Annotated[_CodeMapSpec, BeforeValidator(_rows)]
@@ -135,6 +141,8 @@ class CodeMap:
     otherwise: str = ""
     disputed: str = "published"
     vocabulary: str = ""
+    found: frozenset[str] = frozenset()
+    """Sources of rows that the vocabulary of the source has added."""
 
     @cached_property
     def _by_source(self) -> Mapping[str, CodeRow]:
@@ -164,17 +172,20 @@ class CodeMap:
         row = self.row(value)
         return row is not None and bool(row.by_label)
 
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The values that the rows know and that say something."""
+        return tuple(dict.fromkeys(row.source for row in self.rows if row.target != NOTHING))
 
-def read_code_map(spec: _CodeMapSpec, folder: Path, disputed: str) -> CodeMap:
-    """The map a specification describes; a TSV is looked for below ``folder`` only."""
+
+def read_code_map(spec: _CodeMapSpec, disputed: str) -> CodeMap:
+    """The map a specification describes. Raises ``OSError``, ``ValueError``."""
     rows = spec.rows
     if spec.vocabulary and spec.vocabulary not in vocabulary_names():
         raise ValueError(f"there is no vocabulary “{spec.vocabulary}”")
     if spec.file:
-        path = (folder / spec.file).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise ValueError(f"code map {spec.file} is outside the mapping's folder")
-        rows = (*rows, *_read_rows(path.read_text(encoding="utf-8").splitlines(), spec.file, spec.kind))
+        path = Path(spec.file)
+        rows = (*rows, *_read_rows(path.read_text(encoding="utf-8").splitlines(), path.name, spec.kind))
     return CodeMap(rows, spec.several, spec.otherwise, disputed, spec.vocabulary)
 
 

@@ -22,7 +22,7 @@ from oncofed.contracts.errors import BadInput, OncofedError
 from oncofed.prepare.mapping.assembly import assemble
 from oncofed.prepare.mapping.expressions import Problem, as_date, conditions_sql, quoted
 from oncofed.prepare.mapping.loading import Loaded, load_mapping
-from oncofed.prepare.mapping.readers import Opened, open_source
+from oncofed.prepare.mapping.readers import Database, Opened, open_source
 from oncofed.prepare.mapping.report import (
     Finding,
     MappingReport,
@@ -70,7 +70,6 @@ class _Run:
     opened: Opened
     findings: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     detail: PrivateDetail = field(default_factory=PrivateDetail)
-    used: dict[str, set[str]] = field(default_factory=dict)
     rejected: int = 0
 
     def found(self, code: str, relation: str, column: str, target: str, rows: int) -> Finding:
@@ -81,14 +80,16 @@ class _Run:
 
 def map_data(
     mapping: Path | str,
-    source: Path,
+    source: Path | Database,
     output: Path,
     *,
     dry_run: bool = False,
     progress: Progress = _silent,
     options: MappingOptions | None = None,
 ) -> MappingReport:
-    """Map ``source`` by the mapping (a file, or the name of a preset) into Parquet tables in the folder ``output``.
+    """Map ``source`` (a file, a folder or a database) by the mapping (a file, or the name of a preset).
+
+    The tables become Parquet files in the folder ``output``.
 
     A dry run writes the report and its private files only. Raises ``BadInput`` for a mapping or a source that cannot be
     used; single rows that cannot are findings.
@@ -99,7 +100,7 @@ def map_data(
     output.mkdir(parents=True, exist_ok=True)
     with _space_told(), _connection(output, options) as connection:
         progress("reading the source")
-        opened = open_source(connection, loaded.mapping, source)
+        loaded, opened = open_source(connection, loaded, source)
         run = _Run(connection, loaded, opened)
         for kind, number in opened.unread.items():
             run.found("resource-unread", kind, "", "", number)
@@ -163,14 +164,8 @@ def _index(run: _Run) -> None:
     run.connection.execute("CREATE TEMP TABLE index_day (patient VARCHAR, day DATE)")
     mapping = run.loaded.mapping
     for entry in mapping.index:
-        columns = run.opened.columns_of(entry.relation)
         scope = _scope_of(run, entry.relation)
         patient, day = (scope(name) for name in (entry.patient or mapping.patient or "", entry.column))
-        run.used.setdefault(entry.relation, set()).update(
-            name.casefold()
-            for name in (entry.column, *(test.column for test in entry.when))
-            if name.casefold() in columns
-        )
         date, where = as_date(day), conditions_sql(entry.when, scope)
         base = f"FROM {run.opened.tables[entry.relation]} r WHERE {where}"
         run.connection.execute(
@@ -198,9 +193,6 @@ def _scope_of(run: _Run, relation: str) -> Callable[[str], str]:
 def _apply(run: _Run, table: str, compiled: Compiled) -> None:
     """Count what is wrong, keep samples of it, and insert the rows that can stand."""
     relation = compiled.relation
-    run.used.setdefault(relation, set()).update(compiled.used)
-    for other, columns in compiled.used_elsewhere.items():
-        run.used.setdefault(other, set()).update(columns)
     counted = ", ".join(f"count(*) FILTER ({problem.when})" for _, problem in compiled.problems)
     (counts,) = run.connection.execute(
         f"""SELECT count(*) FILTER ({compiled.rejected}) {f", {counted}" if counted else ""}
@@ -307,13 +299,10 @@ def _report(run: _Run, rows: dict[str, int], dry_run: bool, seconds: float) -> M
     mapping = run.loaded.mapping
     relations = []
     for name, count in run.opened.rows.items():
-        spec = mapping.source.relations.get(name)
-        known = {column.casefold() for column in (spec.ignored if spec else {})} | run.used.get(name, set())
-        columns = run.opened.columns_of(name)
-        unused = tuple(c for folded, c in columns.items() if folded not in known) if name in run.used else ()
-        if spec is not None and run.opened.open_ended(name):
-            unused = ()
-        relations.append(RelationRead(name=name, rows=count, unused=unused))
+        ignored = {column.casefold() for column in mapping.source.relations[name].ignored}
+        known = bool(run.opened.columns_of(name))  # of a relation that no rule names, no column is missed
+        unused = (one for one in run.opened.left.get(name, ()) if known and one.casefold() not in ignored)
+        relations.append(RelationRead(name=name, rows=count, unused=tuple(unused)))
     findings = (
         Finding(code=code, relation=relation, column=column, target=target, rows=count)
         for (code, relation, column, target), count in run.findings.items()

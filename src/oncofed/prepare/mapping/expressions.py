@@ -68,6 +68,8 @@ class Scope:
     """Relation → name of its table in DuckDB."""
     columns: dict[str, dict[str, str]]
     """Relation → column as a mapping may write it (any case) → the column's name."""
+    left: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Relation → further columns it has, to guess what was meant."""
     joins: list[str] = field(default_factory=list)
     where: str = "TRUE"
     """Which rows the rule takes."""
@@ -87,7 +89,7 @@ class Scope:
         for place, join in enumerate(self.rule.join):
             if join.relation == relation and (found := self.columns[relation].get(inner.casefold())):
                 return f"j{place}.{quoted(found)}"
-        hint = nearest(own.values(), name)
+        hint = nearest((*own.values(), *self.left.get(self.rule.relation, ())), name)
         raise BadInput(
             "mapping-column-unknown",
             f"relation {self.rule.relation} has no column “{name}”{f'; did you mean “{hint}”?' if hint else ''}",
@@ -123,8 +125,8 @@ class Scope:
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE {quoted(name)} AS SELECT unnest($1::VARCHAR[]) AS source,
                 unnest($2::VARCHAR[]) AS target, unnest($3::BOOLEAN[]) AS known, unnest($4::BOOLEAN[]) AS disputed,
-                unnest($5::DOUBLE[]) AS factor, unnest($6::DOUBLE[]) AS shift""",
-            [distinct, *(list(column) for column in zip(*answers, strict=True))] if answers else [[] for _ in range(6)],
+                unnest($5::DOUBLE[]) AS factor, unnest($6::DOUBLE[]) AS shift, unnest($7::BOOLEAN[]) AS found""",
+            [distinct, *(list(column) for column in zip(*answers, strict=True))] if answers else [[] for _ in range(7)],
         )
         self.joins.append(f"LEFT JOIN {quoted(name)} {alias} ON {alias}.source = {sql}")
         return alias
@@ -138,6 +140,8 @@ class Answer(NamedTuple):
     disputed: bool = False
     factor: float | None = None
     shift: float | None = None
+    found: bool = False
+    """The source's OMOP vocabulary says so, not the mapping itself."""
 
 
 def conditions_sql(tests: Sequence[Condition], column: Callable[[str], str]) -> str:
@@ -266,7 +270,7 @@ def _mapped(scope: Scope, raw: str, name: str, code_map: CodeMap, criterion: str
             return Answer(None, target == NOTHING, code_map.is_disputed(value))
         if allowed is not None and target not in allowed:
             return Answer(None, False)
-        return Answer(target, True, code_map.is_disputed(value))
+        return Answer(target, True, code_map.is_disputed(value), found=value in code_map.found)
 
     return _answered(scope, raw, name, answer)
 
@@ -283,6 +287,7 @@ def _answered(scope: Scope, raw: str, name: str, answer: Callable[[str], Answer]
         (
             Problem("value-unmapped", f"{raw} IS NOT NULL AND NOT {alias}.known", name, raw),
             Problem("value-disputed", f"coalesce({alias}.disputed, FALSE)", name, raw),
+            Problem("concept-found", f"coalesce({alias}.found, FALSE)", name, raw),
         ),
     )
 

@@ -81,7 +81,7 @@ def load_mapping(mapping: Path | str, *, disputed: str = "") -> Loaded:
         raise BadInput("mapping-invalid", f"{path.name}, {place}: {reason}{more}") from error
     _refuse_cycles(path, spec)
     try:
-        maps = {n: read_code_map(code_map, path.parent, spec.disputed) for n, code_map in spec.code_maps.items()}
+        maps = {name: read_code_map(code_map, spec.disputed) for name, code_map in spec.code_maps.items()}
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BadInput("mapping-invalid", f"{path.name}: a code map cannot be read: {error}") from error
     return Loaded(spec, maps)
@@ -125,7 +125,7 @@ def _resolved(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     """The file's content over that of the file it extends."""
     if path.resolve() in seen:
         raise BadInput("mapping-cycle", " extends ".join(one.name for one in (*seen, path)))
-    given = _read(path)
+    given = _anchored(_read(path), path)
     base = given.pop("extends", None)
     more = given.pop("more", {})
     if base is not None:
@@ -134,6 +134,18 @@ def _resolved(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise BadInput("mapping-invalid", f"{path.name}: tables and more hold rules by table")
     for table, rules in more.items():
         given.setdefault("tables", {})[table] = [*given.get("tables", {}).get(table, []), *(rules or [])]
+    return given
+
+
+def _anchored(given: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The file's content, the code maps that stand in files named in full: whoever extends it may stand elsewhere."""
+    maps, folder = given.get("code_maps"), path.parent.resolve()
+    for code_map in maps.values() if isinstance(maps, dict) else ():
+        if isinstance(code_map, dict) and isinstance(file := code_map.get("file"), str):
+            found = (folder / file).resolve()
+            if not found.is_relative_to(folder):
+                raise BadInput("mapping-invalid", f"{path.name}: code map {file} is outside the mapping's folder")
+            code_map["file"] = str(found)
     return given
 
 

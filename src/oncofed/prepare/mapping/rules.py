@@ -1,6 +1,6 @@
 """One rule as one question: which rows of the source it takes, what each column becomes, and what can be wrong."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -11,6 +11,7 @@ from oncofed.prepare.mapping.expressions import (
     Problem,
     Scope,
     Value,
+    as_date,
     compile_value,
     conditions_sql,
     literal,
@@ -19,7 +20,7 @@ from oncofed.prepare.mapping.loading import Loaded
 from oncofed.prepare.mapping.readers import Opened
 from oncofed.prepare.mapping.spec import Expression, Rule, model_column
 from oncofed.warehouse.extraction import OBSERVATION_CODES
-from oncofed.warehouse.schema import TABLES
+from oncofed.warehouse.schema import TABLES, Column
 
 NUMBERED = {"cancer_condition": "condition_id", "cancer_stage": "stage_id", "observation": "observation_id",
             "treatment": "treatment_id"}  # fmt: skip
@@ -41,6 +42,7 @@ _CATEGORIES = {
 PLACES = 10**12
 """Rows are ordered by the place of their rule, then by their number in the source: place × this + number."""
 
+_CODE = Column("code", "VARCHAR")
 _SEPARATOR = "chr(31)"
 
 
@@ -55,15 +57,13 @@ class Compiled:
     stands: str
     rejected: str
     problems: tuple[tuple[str, Problem], ...]
-    used: frozenset[str]
-    used_elsewhere: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 def compile_rule(
     connection: duckdb.DuckDBPyConnection, loaded: Loaded, opened: Opened, table: str, rule: Rule
 ) -> Compiled:
     """The rule against an opened source. Raises ``BadInput`` where it names what the source does not have."""
-    scope = Scope(connection, loaded, rule, opened.tables, {n: opened.columns_of(n) for n in opened.tables})
+    scope = Scope(connection, loaded, rule, opened.tables, opened.columns, opened.left)
     if rule.relation not in opened.tables:
         raise BadInput("mapping-relation-missing", f"the source has no relation “{rule.relation}”")
     scope.open_joins()
@@ -122,7 +122,7 @@ def _assembled(scope: Scope, table: str, rule: Rule, patient: str, values: dict[
     if "patient_key" in columns and "patient_key" not in outputs:
         outputs["patient_key"] = patient
     outputs["_patient"] = patient
-    keys = [scope.column(name) for name in rule.key] or [patient]
+    keys = [_key_part(scope, one) for one in rule.key] or [patient]
     name = rule.name or "primary"
     if table == "cancer_condition":
         outputs["_key"] = _text([literal(name), *keys])
@@ -132,7 +132,10 @@ def _assembled(scope: Scope, table: str, rule: Rule, patient: str, values: dict[
     if wanted:
         behind = [scope.column(one) for one in rule.condition_key] or [patient]
         outputs["_condition"] = _text([literal(wanted), *behind])
-    outputs["_order"] = f"r._row + {_place(scope, table, rule) * PLACES}"
+    order = "r._row"
+    if rule.earliest:
+        order = f"row_number() OVER (ORDER BY {as_date(scope.column(rule.earliest))} NULLS LAST, r._row)"
+    outputs["_order"] = f"{order} + {_place(scope, table, rule) * PLACES}"
     required = _required(table, outputs)
     missing = " OR ".join(f"({outputs[one]}) IS NULL" for one in required) or "FALSE"
     if measured := [f"({outputs[one]}) IS NULL" for one in ("value_number", "value_code") if one in values]:
@@ -140,18 +143,16 @@ def _assembled(scope: Scope, table: str, rule: Rule, patient: str, values: dict[
     silent = _nothing_said(table, values, outputs, required)
     problems = [(target, problem) for target, value in values.items() for problem in value.problems]
     incomplete = Problem("row-incomplete", f"({missing}) AND NOT ({silent})", "", "")
-    used = {one.casefold() for one in rule.needed} | {(scope.loaded.mapping.patient or "").casefold()}
-    elsewhere = {
-        join.relation: frozenset(
-            {there.casefold() for there in join.on.values()}
-            | {one.partition(".")[2].casefold() for one in rule.needed if one.partition(".")[0] == join.relation}
-        )
-        for join in rule.join
-    }
     return Compiled(
         rule.relation, scope.source, scope.where, outputs, f"NOT ({missing})", incomplete.when,
-        (*problems, ("", incomplete)), frozenset(used), elsewhere,
+        (*problems, ("", incomplete)),
     )  # fmt: skip
+
+
+def _key_part(scope: Scope, expression: Expression) -> str:
+    """A column of the key as it stands, or its code."""
+    plain = expression == Expression(column=expression.column)
+    return scope.column(expression.column or "") if plain else compile_value(scope, expression, _CODE).sql
 
 
 def _place(scope: Scope, table: str, rule: Rule) -> int:

@@ -104,12 +104,14 @@ class Condition(_Part):
     any_of: tuple[str, ...] | None = None
     """The cell lists several codes separated by spaces; one of these must be among them."""
     present: bool | None = None
+    map: str | None = None
+    """The code map of this name knows the value, and that it says something."""
 
     @model_validator(mode="after")
     def _one_test(self) -> "Condition":
-        given = (self.is_in, self.not_in, self.any_of, self.present)
+        given = (self.is_in, self.not_in, self.any_of, self.present, self.map)
         if sum(test is not None for test in given) != 1:
-            raise ValueError("needs exactly one of in, not_in, any_of, present")
+            raise ValueError("needs exactly one of in, not_in, any_of, present, map")
         return self
 
 
@@ -127,8 +129,10 @@ class Rule(_Part):
     relation: str = Field(alias="from")
     patient: str | None = None
     name: str = ""
-    key: tuple[str, ...] = ()
-    """Columns whose values make one row of the model; rows of the source with the same ones are joined into one."""
+    key: tuple[Given, ...] = ()
+    """Columns (or what becomes of them) that make one row of the model; rows of the source with the same are joined."""
+    earliest: str = ""
+    """A date: of rows with one key, the earliest comes first (else the first of the source)."""
     condition: str = ""
     """Name of the ``cancer_condition`` rule whose row this row belongs to; “none” for the person as a whole."""
     condition_key: tuple[str, ...] = ()
@@ -141,7 +145,8 @@ class Rule(_Part):
     @property
     def needed(self) -> tuple[str, ...]:
         """Every column of the source the rule names."""
-        own = [*self.key, *self.condition_key, *(test.column for test in self.when)]
+        own = [*self.condition_key, *(test.column for test in self.when), *filter(None, [self.earliest])]
+        own += [name for expression in self.key for name in expression.columns]
         own += [name for join in self.join for name in join.on]
         own += [self.patient] if self.patient else []
         return (*own, *(name for expression in self.columns.values() for name in expression.columns))
@@ -153,6 +158,8 @@ class Relation(_Part):
     file: str = ""
     sheet: str = ""
     table: str = ""
+    quote: Literal['"', ""] = '"'
+    """What stands around a cell of a text file that holds the separator; "" for nothing."""
     optional: bool = False
     optional_columns: tuple[str, ...] = ()
     """Columns that may be absent; “*” for any."""
@@ -168,11 +175,20 @@ class Relation(_Part):
     """… where these conditions hold."""
 
 
+class VocabularyTables(_Part):
+    """Where OMOP's own vocabulary stands: in the layout of Athena unless said; what is absent is not used."""
+
+    concept: Relation = Relation(table="concept", quote="")
+    concept_relationship: Relation = Relation(table="concept_relationship", quote="")
+    concept_ancestor: Relation = Relation(table="concept_ancestor", quote="")
+
+
 class SourceSpec(_Part):
     """The source: its format, its relations, how it writes what is missing, dates and decimals."""
 
-    format: Literal["csv", "excel", "parquet", "sqlite", "duckdb", "redcap", "eform", "fhir", "omop"]
+    format: Literal["csv", "excel", "parquet", "sqlite", "duckdb", "sql", "redcap", "eform", "fhir", "omop"]
     relations: dict[str, Relation] = {}
+    vocabulary: VocabularyTables | None = None
     missing: tuple[str, ...] = ()
     dates: tuple[str, ...] = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y%m%d")
     decimal: Literal[".", ","] = "."
@@ -219,7 +235,19 @@ class Mapping(_Part):
                 raise ValueError(f"index: there is no relation “{entry.relation}”")
         for table, rule in self.rules():
             _check_rule(self, table, rule)
+        for test in self.conditions():
+            if test.map is not None and test.map not in self.code_maps:
+                raise ValueError(f"a condition on {test.column}: there is no code map “{test.map}”")
         return self
+
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition of the mapping."""
+        for relation in self.source.relations.values():
+            yield from (*relation.when, *relation.passed_over)
+        for entry in self.index:
+            yield from entry.when
+        for _, rule in self.rules():
+            yield from rule.when
 
     def rules(self) -> Iterator[tuple[str, Rule]]:
         """(table, rule) in the model's order of tables."""
@@ -247,6 +275,7 @@ class Mapping(_Part):
                 [entry.column, *(test.column for test in entry.when), *filter(None, [patient])]
             )
         for name, derived in self.source.relations.items():
+            needed[name].update(test.column for test in derived.passed_over if needed[name])
             if derived.row_of:
                 own = {*derived.group, *(test.column for test in derived.when)}
                 needed[derived.row_of].update(needed[name] | own)
@@ -257,7 +286,8 @@ class Mapping(_Part):
         needed: dict[str, set[str]] = {name: set() for name in self.source.relations}
         for _, rule in self.rules():
             joined = {join.relation for join in rule.join}
-            for name in (one for expression in rule.columns.values() for one in expression.dates):
+            dates = [one for expression in (*rule.columns.values(), *rule.key) for one in expression.dates]
+            for name in (*dates, *filter(None, [rule.earliest])):
                 relation, _, inner = name.partition(".")
                 there = (relation, inner) if relation in joined else (rule.relation, name)
                 needed[there[0]].add(there[1].casefold())

@@ -23,7 +23,7 @@ from oncofed.contracts.vocabulary import folded, knows, nearest, normalise, word
 from oncofed.prepare.mapping.codes import CodeMap, fits
 from oncofed.prepare.mapping.expressions import date_sql, quoted
 from oncofed.prepare.mapping.loading import load_mapping
-from oncofed.prepare.mapping.readers.tables import MISSING, read_tables
+from oncofed.prepare.mapping.readers.tables import MISSING, Files
 from oncofed.prepare.mapping.spec import Relation, SourceSpec
 from oncofed.warehouse.extraction import OBSERVATION_CODES, extractions
 from oncofed.warehouse.sources.columns import column_values
@@ -70,8 +70,9 @@ def suggest(source: Path, *, name: str = "draft") -> Suggestion:
     try:
         files = _files(source)
         spec = SourceSpec(format="csv", relations={one.stem: Relation(file=one.name) for one in files})
-        tables = read_tables(connection, spec, source)
-        proposals = [one for relation, table in tables.items() for one in _proposals(connection, relation, table)]
+        found = Files(connection, spec, source)
+        there = (name for name, relation in spec.relations.items() if found.copy(name, relation) is not None)
+        proposals = [one for name in there for one in _proposals(connection, name, f"raw_{name}")]
     finally:
         connection.close()
     return Suggestion(_draft(name, files, proposals), tuple(proposals))

@@ -4,8 +4,10 @@
 import json
 import random
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import hypothesis.strategies as st
@@ -176,9 +178,10 @@ def test_a_workbook_or_database_without_the_relation(tmp_path: Path) -> None:
 
 
 def test_large_tables_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from oncofed.prepare.mapping.readers import tables
+    from oncofed.prepare.mapping.readers import database, raw, tables
 
-    monkeypatch.setattr(tables, "_BATCH", 1)
+    monkeypatch.setattr(raw, "_BATCH", 1)
+    monkeypatch.setattr(database, "_ROWS_AT_ONCE", 1)
     source = as_sqlite(tmp_path)
     mapping = write_mapping(tmp_path, MAPPING.replace("FORMAT", "sqlite").replace("RELATION", ""))
     assert map_data(mapping, source, tmp_path / "out").tables == {"patient": 2}
@@ -191,11 +194,18 @@ def test_large_tables_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monk
 def test_cells_of_every_kind() -> None:
     from datetime import date, datetime
 
-    from oncofed.prepare.mapping.readers.tables import cell_text
+    from oncofed.prepare.mapping.readers.raw import cell_text
 
-    cells = [None, True, False, datetime(2020, 1, 2, 3, 4), date(2020, 1, 2), 3.0, 3.5, 1e300, "x"]
-    assert [cell_text(cell) for cell in cells] == [
-        "", "true", "false", "2020-01-02 03:04:00", "2020-01-02", "3", "3.5", "1e+300", "x"]  # fmt: skip
+    texts = {
+        None: "", True: "true", False: "false", datetime(2020, 1, 2, 3, 4): "2020-01-02 03:04:00",
+        date(2020, 1, 2): "2020-01-02", 3.0: "3", 3.5: "3.5", 1e300: "1e+300", "x": "x", float("nan"): "nan",
+        Decimal("4.50"): "4.50", Decimal("1E+2"): "100", Decimal("NaN"): "NaN", b"M\xc3\xbcller": "Müller",
+        UUID(int=1): "00000000-0000-0000-0000-000000000001",
+    }  # fmt: skip
+    assert {cell: cell_text(cell) for cell in texts} == texts
+    assert cell_text([1, None, "b"]) == "1  b"
+    with pytest.raises(ValueError, match="utf-8"):
+        cell_text(b"\xff")
 
 
 def test_text_that_is_none_is_unreadable(tmp_path: Path) -> None:
@@ -412,7 +422,7 @@ def test_no_shape_of_a_resource_breaks_the_reader(
              "DiagnosticReport")  # fmt: skip
     spec = SourceSpec.model_validate({"format": "fhir", "relations": {name: {} for name in names}})
     with duckdb.connect() as connection:
-        assert set(read_fhir(connection, spec, file)) == set(names)
+        assert set(read_fhir(connection, spec, file).tables) == set(names)
 
 
 def outcome(mapping: Path, source: Path, out: Path) -> str:

@@ -14,27 +14,25 @@ from typing import Any
 import duckdb
 
 from oncofed.contracts.errors import BadInput
-from oncofed.prepare.mapping.expressions import quoted
-from oncofed.prepare.mapping.readers.tables import cell_text, insert_texts, note_unread
+from oncofed.prepare.mapping.readers.raw import Raw, cell_text, fill_texts
 from oncofed.prepare.mapping.spec import SourceSpec
 
 _LARGEST = 2_000_000_000
 
 
-def read_eform(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Path) -> dict[str, str]:
-    """Relation → name of a table of text in DuckDB. Raises ``BadInput`` ``source-unreadable``."""
+def read_eform(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Path) -> Raw:
+    """The relations of e-forms in a file or folder. Raises ``BadInput`` ``source-unreadable``."""
     entries = list(_entries(path))
     subjects = [one for one in entries if isinstance(one, dict) and "eForm" in one]
-    note_unread(connection, {"Entry": len(entries) - len(subjects)} if len(entries) > len(subjects) else {})
-    found: dict[str, str] = {}
+    raw = Raw(unread={"Entry": len(entries) - len(subjects)} if len(entries) > len(subjects) else {})
     for name, relation in spec.relations.items():
         if relation.row_of:
             continue
         rows = [row for subject in subjects for row in _rows(subject, relation.sheet)]
         if rows or not relation.sheet:
             _fill(connection, f"raw_{name}", rows)
-            found[name] = f"raw_{name}"
-    return found
+            raw.tables[name] = f"raw_{name}"
+    return raw
 
 
 def _entries(path: Path) -> Iterator[Any]:
@@ -85,8 +83,5 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str
     for row in rows:
         for name in row:
             columns.setdefault(name.casefold(), name)
-    connection.execute(
-        f"CREATE TABLE {quoted(table)} ({', '.join(f'{quoted(one)} VARCHAR' for one in columns.values())})"
-    )
-    cells = [[{k.casefold(): v for k, v in row.items()}.get(folded, "") for folded in columns] for row in rows]
-    insert_texts(connection, table, cells)
+    cells = ([{k.casefold(): v for k, v in row.items()}.get(folded, "") for folded in columns] for row in rows)
+    fill_texts(connection, table, list(columns.values()), cells)

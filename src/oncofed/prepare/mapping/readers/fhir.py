@@ -16,8 +16,7 @@ import duckdb
 
 from oncofed.contracts.errors import BadInput
 from oncofed.prepare.mapping.codes import curie
-from oncofed.prepare.mapping.expressions import quoted
-from oncofed.prepare.mapping.readers.tables import insert_texts, note_unread
+from oncofed.prepare.mapping.readers.raw import Raw, fill_texts
 from oncofed.prepare.mapping.spec import SourceSpec
 
 _SUFFIXES = {".json", ".ndjson", ".jsonl"}
@@ -28,25 +27,23 @@ Resource = dict[str, Any]
 Cells = dict[str, str]
 
 
-def read_fhir(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Path) -> dict[str, str]:
-    """Relation → name of a table of text in DuckDB. Raises ``BadInput`` ``source-unreadable``."""
+def read_fhir(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: Path) -> Raw:
+    """The relations of FHIR resources in a file or folder. Raises ``BadInput`` ``source-unreadable``."""
     wanted = {one for one, relation in spec.relations.items() if not relation.row_of}
     gathered = _Gathered(frozenset(kind for one in wanted & set(_READERS) for kind in _READERS[one][0]))
     files = sorted(one for one in path.rglob("*") if one.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
     for file in files:
         for url, resource in _resources(file):
             gathered.add(url, resource)
-    found: dict[str, str] = {}
+    raw = Raw(unread=gathered.unread)
     for name in (one for one, relation in spec.relations.items() if not relation.row_of):
         if name not in _READERS:
             raise BadInput("mapping-invalid", f"FHIR relations are {', '.join(_READERS)}; “{name}” is none")
         table, columns = f"raw_{name}", _COLUMNS[name]
-        connection.execute(f"CREATE TABLE {quoted(table)} ({', '.join(f'{quoted(one)} VARCHAR' for one in columns)})")
         rows = gathered.rows.get(name, [])
-        insert_texts(connection, table, [[gathered.resolved(one, row) for one in columns] for row in rows])
-        found[name] = table
-    note_unread(connection, gathered.unread)
-    return found
+        fill_texts(connection, table, columns, ([gathered.resolved(one, row) for one in columns] for row in rows))
+        raw.tables[name] = table
+    return raw
 
 
 @dataclass

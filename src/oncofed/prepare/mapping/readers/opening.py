@@ -1,18 +1,29 @@
 """Opening a source: which reader takes it, and what every relation looks like afterwards."""
 # ruff: noqa: S608  (names and constants are quoted)
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from oncofed.contracts.errors import BadInput
+from oncofed.prepare.mapping.concepts import settled
 from oncofed.prepare.mapping.expressions import DATE, conditions_sql, date_sql, quoted
+from oncofed.prepare.mapping.loading import Loaded
+from oncofed.prepare.mapping.readers.database import Database, connected
 from oncofed.prepare.mapping.readers.eform import read_eform
 from oncofed.prepare.mapping.readers.fhir import read_fhir
-from oncofed.prepare.mapping.readers.tables import nothing_sql, read_tables
+from oncofed.prepare.mapping.readers.raw import Pick, Raw
+from oncofed.prepare.mapping.readers.tables import Files, nothing_sql
 from oncofed.prepare.mapping.spec import Mapping, Relation
+
+_WHOLE = {"fhir": read_fhir, "eform": read_eform}
+"""Formats whose relations all come out of the same files."""
+Copy = Callable[[str, Relation, Pick], tuple[str, ...] | None]
+"""Makes ``raw_<name>`` of a relation and says which of its columns it left; None: there is no such relation."""
 
 
 @dataclass
@@ -22,41 +33,71 @@ class Opened:
     tables: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    left: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Relation → columns that no rule names and that were not read."""
     unread: dict[str, int] = field(default_factory=dict)
     """Kind of thing in the source (a FHIR resource type) that nothing reads → how many."""
-    fixed: frozenset[str] = frozenset()
-    """Relations whose columns are ours (FHIR): that one is not used says nothing."""
 
     def columns_of(self, relation: str) -> dict[str, str]:
         """Folded name → name."""
         return self.columns[relation]
 
-    def open_ended(self, relation: str) -> bool:
-        """Whether unused columns of the relation say nothing."""
-        return relation in self.fixed
+
+def open_source(
+    connection: duckdb.DuckDBPyConnection, loaded: Loaded, source: Path | Database
+) -> tuple[Loaded, Opened]:
+    """Read every relation the mapping names; the mapping with what the source's vocabulary adds to its code maps.
+
+    Raises ``source-unreadable``, ``mapping-relation-missing``, and for databases what ``readers.database`` raises.
+    """
+    mapping = loaded.mapping
+    opened = Opened()
+    with _copying(connection, mapping, source) as copy:
+        raw = _read(connection, mapping, source, copy)
+        needed = mapping.columns_needed()
+        opened.unread = raw.unread
+        for name, relation in mapping.source.relations.items():
+            if relation.row_of:
+                continue
+            if name not in raw.tables and not relation.optional:
+                raise BadInput("mapping-relation-missing", f"the source has no relation “{name}”{_where(relation)}")
+            left = _normalise(connection, mapping, name, raw.tables.get(name, ""), needed[name])
+            if mapping.source.format != "fhir":  # FHIR's columns are ours: that one is not used says nothing
+                opened.left[name] = (*left, *raw.left.get(name, ()))
+            _register(connection, opened, name)
+        loaded = settled(connection, loaded, opened.tables, copy)
+    for name in _in_order(mapping.source.relations):
+        _derive(connection, loaded.mapping.source.relations[name], name, opened)
+        _register(connection, opened, name)
+    return loaded, opened
 
 
-def open_source(connection: duckdb.DuckDBPyConnection, mapping: Mapping, path: Path) -> Opened:
-    """Read every relation the mapping names. Raises ``source-unreadable``, ``mapping-relation-missing``."""
-    if not path.exists():
+@contextmanager
+def _copying(connection: duckdb.DuckDBPyConnection, mapping: Mapping, source: Path | Database) -> Iterator[Copy]:
+    """What copies a relation of the source into DuckDB."""
+    if isinstance(source, Database):
+        if mapping.source.format in _WHOLE:
+            raise BadInput("source-unreadable", f"the mapping reads {mapping.source.format}, which no database holds")
+        with connected(source) as tables:
+            yield partial(tables.copy, connection)
+        return
+    if not source.exists():
         raise BadInput("source-unreadable", "there is no such file or folder")
-    reading = {"fhir": read_fhir, "eform": read_eform}.get(mapping.source.format, read_tables)
-    raw = reading(connection, mapping.source, path)
-    needed = mapping.columns_needed()
-    noted = reading is not read_tables
-    unread = dict(connection.execute("SELECT kind, number FROM unread").fetchall()) if noted else {}
-    opened = Opened(unread=unread, fixed=frozenset(raw) if mapping.source.format == "fhir" else frozenset())
+    yield Files(connection, mapping.source, source).copy
+
+
+def _read(connection: duckdb.DuckDBPyConnection, mapping: Mapping, source: Path | Database, copy: Copy) -> Raw:
+    reader = _WHOLE.get(mapping.source.format)
+    if reader is not None and isinstance(source, Path):
+        return reader(connection, mapping.source, source)
+    raw, needed = Raw(), mapping.columns_needed()
     for name, relation in mapping.source.relations.items():
         if relation.row_of:
             continue
-        if name not in raw and not relation.optional:
-            raise BadInput("mapping-relation-missing", f"the source has no relation “{name}”{_where(relation)}")
-        _normalise(connection, mapping, name, raw.get(name, ""), needed[name])
-        _register(connection, opened, name)
-    for name in _in_order(mapping.source.relations):
-        _derive(connection, mapping.source.relations[name], name, opened)
-        _register(connection, opened, name)
-    return opened
+        left = copy(name, relation, Pick(frozenset(one.casefold() for one in needed[name])))
+        if left is not None:
+            raw.tables[name], raw.left[name] = f"raw_{name}", left
+    return raw
 
 
 def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -70,13 +111,21 @@ def _where(relation: Relation) -> str:
 
 
 def _normalise(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, name: str, raw: str, needed: Iterable[str]
-) -> None:
-    """``source_<name>``: trimmed text, NULL for what says nothing, absent columns that may be absent as NULL."""
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, name: str, raw: str, needed: Collection[str]
+) -> tuple[str, ...]:
+    """``source_<name>``: trimmed text, NULL for what says nothing, absent columns that may be absent as NULL.
+
+    Only columns that are needed; the others are returned.
+    """
     relation = mapping.source.relations[name]
     there = [one for one, *_ in connection.execute(f"DESCRIBE {quoted(raw)}").fetchall()] if raw else []
     kind = "VIEW" if raw in _views(connection) else "TABLE"
-    columns = {one: _recorded(quoted(one), mapping, exact=kind == "VIEW") for one in there if one != "_row"}
+    wanted = {one.casefold() for one in needed}
+    columns = {
+        one: _recorded(quoted(one), mapping, exact=kind == "VIEW")
+        for one in there
+        if one != "_row" and one.casefold() in wanted
+    }
     folded = {one.casefold() for one in there}
     may_lack = {one.casefold() for one in relation.optional_columns}
     anything = (relation.optional and not raw) or "*" in relation.optional_columns
@@ -104,6 +153,7 @@ def _normalise(
         raise BadInput("source-unreadable", f"relation {place}") from error
     if raw:
         connection.execute(f"DROP {kind} {quoted(raw)}")
+    return tuple(one for one in there if one != "_row" and one.casefold() not in wanted)
 
 
 def _recorded(column: str, mapping: Mapping, *, exact: bool) -> str:
