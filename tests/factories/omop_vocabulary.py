@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tests.factories.mapping import write_csv
 
-# The made-up tree: 1 cancer > 10 of the lung (code 363358000) > 11 of its upper lobe; 1 > 20 secondary > 21 in the lung,
-# which is below 10 as well; 30 breast and prostate at once; 90 a source code of ICD-10-GM that maps to 11.
+# The made-up tree: 1 cancer > 10 of the lung > 11 of its upper lobe; 1 > 20 secondary > 21 in the lung, which is
+# below 10 as well; 30 breast and prostate at once; 90 a source code of ICD-10-GM that maps to 11.
 CONCEPTS = {
     1: ("SNOMED", "363346000"), 10: ("SNOMED", "363358000"), 11: ("SNOMED", "900000011"), 20: ("SNOMED", "128462008"),
     21: ("SNOMED", "900000021"), 30: ("SNOMED", "900000030"), 31: ("SNOMED", "254837009"), 32: ("SNOMED", "399068003"),
@@ -49,7 +49,7 @@ def write_vocabulary(folder: Path) -> None:
 def write_cases(folder: Path) -> Path:
     """A person for every concept, and one whose standard concept is 0."""
     folder.mkdir()
-    people = sorted({*CONCEPTS} - {1}) + [200]
+    people = [*sorted({*CONCEPTS} - {1}), 200]
     write_csv(
         folder,
         "person",

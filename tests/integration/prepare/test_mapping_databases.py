@@ -24,6 +24,10 @@ KINDS = {
     "1": "BIGINT",
     "2": "BIGINT",
     "separation": "INTEGER",
+    "domain_id": "TEXT",
+    "vocabulary_id": "TEXT",
+    "concept_class_id": "TEXT",
+    "relationship_id": "TEXT",
     "date": "DATE",
     "number": "NUMERIC",
     "birth": "INTEGER",
@@ -40,7 +44,7 @@ def as_postgresql(server: str, folder: Path, schema: str) -> str:
                 heading = opened.readline().strip()
                 separated = "DELIMITER E'\\t', QUOTE E'\\b'" if "\t" in heading else "DELIMITER ','"
                 columns = heading.replace("\t", ",").split(",")
-                kinds = [KINDS.get(one.rpartition("_")[2], "TEXT") for one in columns]
+                kinds = [KINDS.get(one) or KINDS.get(one.rpartition("_")[2], "TEXT") for one in columns]
                 table = f"{schema}.{file.stem.lower()}"
                 listed = ", ".join(f"{one} {kind}" for one, kind in zip(columns, kinds, strict=True))
                 key = f", PRIMARY KEY ({columns[0]})" if columns[0] == f"{file.stem.lower()}_id" else ""

@@ -183,7 +183,18 @@ def as_date(column: str) -> str:
 def compile_value(scope: Scope, expression: Expression, column: Column) -> Value:
     """The expression as a value for ``column`` of the model."""
     vocabulary = _vocabulary_of(scope, column)
-    return _typed(_compiled(scope, expression, vocabulary), column)
+    numeric = column.type not in ("VARCHAR", "BOOLEAN", "DATE")
+    return _typed(_compiled(scope, _as_number(expression) if numeric else expression, vocabulary), column)
+
+
+def _as_number(expression: Expression) -> Expression:
+    """Columns that nothing else is said about, read as numbers: with the source's decimal sign."""
+    if expression.first or expression.sum:
+        parts = {name: tuple(map(_as_number, getattr(expression, name))) for name in ("first", "sum")}
+        return expression.model_copy(update=parts if expression.map is None else {})
+    ways = (expression.map, expression.vocabulary, expression.codes, expression.read)
+    plain = expression.column is not None and all(way is None for way in ways)
+    return expression.model_copy(update={"read": "number"}) if plain else expression
 
 
 def _stepped(value: Value, expression: Expression, criterion: str) -> Value:

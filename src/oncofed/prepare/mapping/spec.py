@@ -160,6 +160,8 @@ class Relation(_Part):
     table: str = ""
     quote: Literal['"', ""] = '"'
     """What stands around a cell of a text file that holds the separator; "" for nothing."""
+    header: int = Field(default=1, ge=1, le=1000)
+    """The line of a text file or row of a sheet that holds the heading; what stands above it is no data."""
     optional: bool = False
     optional_columns: tuple[str, ...] = ()
     """Columns that may be absent; “*” for any."""
@@ -192,7 +194,7 @@ class SourceSpec(_Part):
     missing: tuple[str, ...] = ()
     dates: tuple[str, ...] = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y%m%d")
     decimal: Literal[".", ","] = "."
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
+    encoding: Literal["utf-8", "latin-1", "windows-1252", "utf-16"] = "utf-8"
     delimiter: str = ""
 
 

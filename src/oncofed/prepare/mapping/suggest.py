@@ -23,8 +23,9 @@ from oncofed.contracts.vocabulary import folded, knows, nearest, normalise, word
 from oncofed.prepare.mapping.codes import CodeMap, fits
 from oncofed.prepare.mapping.expressions import date_sql, quoted
 from oncofed.prepare.mapping.loading import load_mapping
-from oncofed.prepare.mapping.readers.tables import MISSING, Files
+from oncofed.prepare.mapping.readers.tables import MISSING, Files, encoding_of, heading_rows
 from oncofed.prepare.mapping.spec import Relation, SourceSpec
+from oncofed.prepare.mapping.units import UnitMismatch, conversion
 from oncofed.warehouse.extraction import OBSERVATION_CODES, extractions
 from oncofed.warehouse.sources.columns import column_values
 
@@ -32,15 +33,32 @@ _MOST_VALUES = 2000
 _MOST_CODES = 50
 _ALIKE = 0.8
 """Names less alike than this do not count as a name."""
-_IDENTIFIER = re.compile(r"(^|_| )(patient|subject|record|person|case)?(_| )?(id|identifier|key|mrn|nhc|number)$")
-_IDENTIFYING = re.compile(r"name|surname|address|phone|email|postcode|zip|street|mrn|ssn|comment|notes?$|text|remark")
+_IDENTIFIER = re.compile(
+    r"(^|_| )(pat|patient|patienten|subject|record|person|case|fall|paziente|paciente)?(_| )?"
+    r"(id|identifier|key|mrn|nhc|number|nr|nummer|codice|num[eé]ro)$"
+)
+_IDENTIFYING = re.compile(
+    r"name|surname|address|phone|email|postcode|zip|street|mrn|ssn|comment|notes?$|text|remark"
+    r"|adresse|telefon|stra(ss|ß)e|\bplz\b|bemerkung|kommentar|cognome|\bnome\b|indirizzo|apellid|nombre|pr[eé]nom"
+)
 _DATES = {
     "diagnos": "index", "index": "index", "baseline": "index",
-    "birth": "birth", "born": "birth", "dob": "birth",
+    "birth": "birth", "born": "birth", "dob": "birth", "geburt": "birth", "nascita": "birth", "nacim": "birth",
+    "naissance": "birth",
     "death": "contact", "died": "contact", "last": "contact", "seen": "contact", "follow": "contact",
+    "verst": "contact", "letzt": "contact", "ultim": "contact", "dernier": "contact", "exitus": "contact",
 }  # fmt: skip
 """What a date is, by a part of its column's name."""
-_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d")
+_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%d-%m-%Y", "%Y%m%d")
+_ALSO = {
+    "sex": {"geschlecht", "sesso", "sexo", "sexe"},
+    "treatment": {"therapie", "behandlung", "terapia", "traitement", "tratamiento"},
+    "vital_status": {"status", "vitalstatus", "stato vitale", "estado vital", "statut vital"},
+    "tumour_laterality": {"seite", "lateralität", "lateralità", "lateralidad"},
+    "age_at_diagnosis": {"alter bei diagnose", "età alla diagnosi", "edad al diagnóstico", "âge au diagnostic"},
+}
+"""What columns are called in German, Italian, Spanish and French, beside the criteria's own names."""
+_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,10 @@ class Proposal:
     why: str
     codes: tuple[tuple[str, str, float], ...] = ()
     """Where the vocabulary does not know all values: (value, code proposed or "", score). For the data manager only."""
+    formats: tuple[str, ...] = ()
+    """Formats that dates are written in."""
+    comma: bool = False
+    """Numbers are written with a decimal comma."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +91,31 @@ def suggest(source: Path, *, name: str = "draft") -> Suggestion:
     connection = duckdb.connect()
     try:
         files = _files(source)
-        spec = SourceSpec(format="csv", relations={one.stem: Relation(file=one.name) for one in files})
+        spec = _source_of(files)
         found = Files(connection, spec, source)
         there = (name for name, relation in spec.relations.items() if found.copy(name, relation) is not None)
         proposals = [one for name in there for one in _proposals(connection, name, f"raw_{name}")]
     finally:
         connection.close()
-    return Suggestion(_draft(name, files, proposals), tuple(proposals))
+    if not proposals:
+        raise BadInput("source-empty", "no columns are named in it")
+    return Suggestion(_draft(name, spec, proposals), tuple(proposals))
+
+
+def _source_of(files: Sequence[Path]) -> SourceSpec:
+    """How the files seem to be written: their encoding, and where the heading stands."""
+    encodings = {encoding_of(one) for one in files if one.suffix.lower() in (".csv", ".tsv")}
+    relations: dict[str, Relation] = {}
+    for one in files:
+        if one.suffix.lower() != ".xlsx":
+            relations[one.stem] = Relation(file=one.name)
+            continue
+        headings = heading_rows(one)
+        for sheet, row in headings.items():
+            name = one.stem if len(headings) == 1 else sheet if sheet not in relations else f"{one.stem} {sheet}"
+            relations[name] = Relation(file=one.name, sheet=sheet, header=row)
+    encoding = next(iter(encodings - {"utf-8"}), "utf-8")
+    return SourceSpec.model_validate({"format": "csv", "relations": relations, "encoding": encoding})
 
 
 def _files(source: Path) -> list[Path]:
@@ -124,7 +164,11 @@ def _readings(
     found = [Proposal(relation, column, "", 0.05, "nothing fits")]
     if _IDENTIFYING.search(name):
         return [Proposal(relation, column, "", 1, "may identify a person, or is free text")]
-    if _IDENTIFIER.search(column.casefold()) or (unique and name in ("id", "pid", "patient", "subject")):
+    if (
+        _IDENTIFIER.search(column.casefold())
+        or _IDENTIFIER.search(name)
+        or (unique and name in ("id", "pid", "patient", "subject"))
+    ):
         found.append(Proposal(relation, column, "patient", 0.9 if "patient" in name else 0.7, "named as an identifier"))
     if not values:
         return found
@@ -132,6 +176,9 @@ def _readings(
         found.append(date)
     found += _coded_diagnosis(relation, column, values)
     numbers = [number for value in values if (number := _number(value)) is not None]
+    comma = 2 * sum(_COMMA.fullmatch(value) is not None for value in values) >= len(values)
+    if (unit := _unit(values)) is not None:
+        found.append(Proposal(relation, column, "", 0.3, unit))
     for criterion in CRITERIA:
         score = _name_score(name, criterion)
         if CRITERIA[criterion].bands is not None:
@@ -142,14 +189,15 @@ def _readings(
             fitting, why = _as_codes(criterion, values)
             codes = _codes(criterion, values) if score >= _ALIKE else ()
         total = round(0.6 * score + 0.4 * fitting, 2) if score >= _ALIKE else round(0.4 * fitting * score, 2)
-        found.append(Proposal(relation, column, criterion, total, why, codes))
+        found.append(Proposal(relation, column, criterion, total, why, codes, comma=comma))
     return found
 
 
 def _coded_diagnosis(relation: str, column: str, values: Sequence[str]) -> list[Proposal]:
     """Codes of ICD-10 or of ICD-O-3 morphology, read as diagnoses where the map of diagnoses knows them."""
     for system, shape in (("ICD10", "ICD10"), ("ICDO3", "ICDO3-MORPHOLOGY")):
-        if sum(fits(shape, value) for value in values) >= 0.9 * len(values):
+        tumours = system == "ICDO3" or 2 * sum(value[0] in "CD" for value in values) >= len(values)
+        if tumours and sum(fits(shape, value) for value in values) >= 0.9 * len(values):
             cancers = _cancers()
             codes = tuple(
                 (value, target or "", 0.9 if target else 0.0)
@@ -178,6 +226,24 @@ def _codes(criterion: str, values: Sequence[str]) -> tuple[tuple[str, str, float
     return tuple(found)
 
 
+def _unit(values: Sequence[str]) -> str | None:
+    """What to do with a column of units of measurement."""
+    for criterion in CRITERIA.values():
+        if criterion.bands is not None and criterion.bands.unit:
+            wanted = criterion.bands.unit
+            if all(_converts(value, wanted) for value in values):
+                return f"units such as {wanted}: name it as unit_column of the number it belongs to"
+    return None
+
+
+def _converts(unit: str, wanted: str) -> bool:
+    try:
+        conversion(unit, wanted)
+    except UnitMismatch:
+        return False
+    return True
+
+
 def _number(value: str) -> float | None:
     try:
         return float(value.replace(",", "."))
@@ -188,7 +254,8 @@ def _number(value: str) -> float | None:
 def _name_score(name: str, criterion: str) -> float:
     """How much a column's name is like a criterion's: 1 for the same words."""
     definition = CRITERIA[criterion]
-    spelt = {folded(one) for one in (definition.name, definition.label, *definition.synonyms)}
+    also = _ALSO.get(criterion, ())
+    spelt = {folded(one) for one in (definition.name, definition.label, *definition.synonyms, *also)}
     if name in spelt:
         return 1.0
     if any(len(word) > 2 and f" {word} " in f" {name} " for word in spelt):
@@ -214,30 +281,41 @@ def _as_codes(criterion: str, values: Sequence[str]) -> tuple[float, str]:
 
 
 def _date(connection: duckdb.DuckDBPyConnection, relation: str, column: str, values: Sequence[str]) -> Proposal | None:
-    formats = _formats(connection, values)
+    formats, doubtful = _formats(connection, values)
     if not formats or max(len(value) for value in values) < 8:
         return None
     name = folded(column)
     kind = next((kind for word, kind in _DATES.items() if word in name), "date")
-    doubt = ", or ".join(formats)
-    return Proposal(relation, column, kind, 0.9 if kind != "date" else 0.6, f"dates as {doubt}")
+    why = f"dates as {' and '.join(formats)}" + "".join(f", or {one}" for one in doubtful)
+    return Proposal(relation, column, kind, 0.9 if kind != "date" else 0.6, why, formats=tuple(formats))
 
 
-def _formats(connection: duckdb.DuckDBPyConnection, values: Sequence[str]) -> list[str]:
-    """The formats that read at least nine of ten values, the best first."""
-    share = {}
+def _formats(connection: duckdb.DuckDBPyConnection, values: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The formats that together read at least nine of ten values, the best first; others that would do as well."""
+    read: dict[str, set[int]] = {}
     for one in _FORMATS:
-        ((read,),) = connection.execute(
-            f"SELECT count({date_sql('v', [one])}) FROM (SELECT unnest($1::VARCHAR[]) AS v)", [list(values)]
-        ).fetchall()
-        share[one] = read / len(values)
-    return sorted((one for one in share if share[one] >= 0.9), key=lambda one: -share[one])
+        found = connection.execute(
+            f"""SELECT place FROM (SELECT unnest($1::VARCHAR[]) AS v, unnest(range(len($1))) AS place)
+                WHERE {date_sql("v", [one])} IS NOT NULL""",
+            [list(values)],
+        )
+        read[one] = {place for (place,) in found.fetchall()}
+    chosen: list[str] = []
+    done: set[int] = set()
+    while best := max(_FORMATS, key=lambda one: len(read[one] - done)):
+        if len(read[best] - done) < 0.01 * len(values):
+            break
+        chosen.append(best)
+        done |= read[best]
+    if len(done) < 0.9 * len(values):
+        return [], []
+    return chosen, [one for one in _FORMATS if one not in chosen and any(read[one] == read[taken] for taken in chosen)]
 
 
 _LEAST = 0.55
 
 
-def _draft(name: str, files: Sequence[Path], proposals: Sequence[Proposal]) -> str:
+def _draft(name: str, spec: SourceSpec, proposals: Sequence[Proposal]) -> str:
     """The mapping file as text: what scored enough as rules, the rest as columns to look at."""
     accepted = [one for one in proposals if one.score >= _LEAST and one.target]
     patient = next((one for one in accepted if one.target == "patient"), None)
@@ -246,13 +324,13 @@ def _draft(name: str, files: Sequence[Path], proposals: Sequence[Proposal]) -> s
         mine = {one.target: one for one in sorted(accepted, key=lambda p: p.score) if one.relation == relation}
         for table, rule in _rules(relation, mine):
             tables.setdefault(table, []).append(rule)
-    tables.setdefault("patient", [{"from": files[0].stem, "columns": {"species": {"value": "human"}}}])
+    tables.setdefault("patient", [{"from": next(iter(spec.relations)), "columns": {"species": {"value": "human"}}}])
     index = [{"relation": one.relation, "column": one.column} for one in accepted if one.target == "index"]
     unused = {
-        file.stem: {
-            one.column: f"REVIEW: {one.why}" for one in proposals if one.relation == file.stem and one not in accepted
+        relation: {
+            one.column: f"REVIEW: {one.why}" for one in proposals if one.relation == relation and one not in accepted
         }
-        for file in files
+        for relation in spec.relations
     }
     document: dict[str, Any] = {
         "mapping": "oncofed/1",
@@ -263,7 +341,12 @@ def _draft(name: str, files: Sequence[Path], proposals: Sequence[Proposal]) -> s
         "source": {
             "format": "csv",
             "dates": _dates_of(accepted),
-            "relations": {one.stem: {"file": one.name, "ignored": unused[one.stem]} for one in files},
+            **({"decimal": ","} if any(one.comma for one in accepted) else {}),
+            **({"encoding": spec.encoding} if spec.encoding != "utf-8" else {}),
+            "relations": {
+                name: relation.model_dump(exclude_defaults=True) | {"ignored": unused[name]}
+                for name, relation in spec.relations.items()
+            },
         },
         "index": index,
         "code_maps": {f"{one.relation}_{one.column}": _code_map(one) for one in accepted if one.codes},
@@ -274,8 +357,8 @@ def _draft(name: str, files: Sequence[Path], proposals: Sequence[Proposal]) -> s
 
 def _dates_of(accepted: Sequence[Proposal]) -> list[str]:
     """The formats found, in the order of how many columns they read; the first column of two doubtful ones wins."""
-    found = [one.why.removeprefix("dates as ").split(", or ")[0] for one in accepted if one.why.startswith("dates as ")]
-    return sorted(set(found), key=lambda one: -found.count(one)) or ["%Y-%m-%d"]
+    found = [each for one in accepted for each in one.formats]
+    return sorted(dict.fromkeys(found), key=lambda one: -found.count(one)) or ["%Y-%m-%d"]
 
 
 def _code_map(proposal: Proposal) -> dict[str, Any]:
@@ -310,6 +393,9 @@ def _rules(relation: str, found: dict[str, Proposal]) -> list[tuple[str, dict[st
         person["last_contact_offset_days"] = {"column": found["contact"].column, "as": "offset"}
     if "index" in found:
         condition.setdefault("diagnosis_year", {"column": found["index"].column, "as": "year"})
+    if {"birth", "index"} <= set(found):
+        age = {"column": found["birth"].column, "as": "age", "at": found["index"].column, "cap": 90}
+        condition.setdefault("age_at_diagnosis", age)
     first: list[tuple[str, dict[str, Any]]] = [("patient", {"from": relation, "columns": person})]
     if "oncotree_code" not in condition:
         return [*first, *(one for one in rules if one[0] == "observation")]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from oncofed.contracts.errors import BadInput
 from oncofed.prepare.mapping import map_data
 from oncofed.prepare.mapping.spec import SourceSpec
-from tests.factories.mapping import rows, write_csv, write_mapping
+from tests.factories.mapping import counted, rows, write_csv, write_mapping
 
 MAPPING = """
 source:
@@ -219,18 +219,69 @@ def test_text_that_is_none_is_unreadable(tmp_path: Path) -> None:
         map_data(mapping, tmp_path / "clinic.sqlite", tmp_path / "out")
 
 
-def test_a_heading_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
+def test_a_sheet_as_hospitals_keep_it(tmp_path: Path) -> None:
+    """A title above the heading, merged cells, one title twice, a column without one, rows left empty."""
     workbook = openpyxl.Workbook()
     sheet = workbook.active
     assert sheet is not None
-    sheet.append(["pid", "PID"])
+    sheet.append(["Registry of the clinic"])
+    sheet.merge_cells("A1:D1")
+    sheet.append([])
+    sheet.append(["pid", "sex", "Sex"])
+    sheet.append(["A", "F", "M"])
+    sheet.append([])
+    sheet.append(["B", "strange", "F", "beyond the heading"])
     workbook.save(tmp_path / "people.xlsx")
-    with pytest.raises(BadInput, match="source-unreadable"):
-        map_data(
-            write_mapping(tmp_path, MAPPING.replace("FORMAT", "excel").replace("RELATION", "")),
-            tmp_path / "people.xlsx",
-            tmp_path / "out",
-        )
+    text = MAPPING.replace("FORMAT", "excel").replace("RELATION", "header: 3, optional_columns: [born, diagnosed]")
+    report = map_data(write_mapping(tmp_path, text), tmp_path / "people.xlsx", tmp_path / "out")
+    assert rows(tmp_path / "out", "patient", "patient_key", "birth_sex") == [("A", "female"), ("B", None)]
+    assert report.relations[0].unused == ("Sex_1", "column D")
+    assert report.relations[0].rows == 2
+    told = (tmp_path / "out" / "mapping-rows.tsv").read_text()
+    assert "value-unmapped\tpeople\tsex\tpatient.birth_sex\t3" in told  # counted from the heading, empty rows too
+
+
+def test_files_of_windows(tmp_path: Path) -> None:
+    """Windows-1252, lines of separators only, two lines above the heading; a wrong encoding is told with the right one."""
+    text = "Export\r\nKlinik „Süd“\r\npid;sex;born;diagnosed\r\nMüller–1;F;1950;2010-01-02\r\n;;;\r\n\r\n;;;\r\n"
+    (tmp_path / "people.csv").write_bytes(text.encode("cp1252"))
+    mapping = MAPPING.replace("RELATION", "header: 3")
+    windows = mapping.replace("format: FORMAT", "format: csv\n  encoding: windows-1252")
+    report = map_data(write_mapping(tmp_path, windows), tmp_path / "people.csv", tmp_path / "out")
+    assert rows(tmp_path / "out", "patient", "patient_key", "birth_year") == [("Müller–1", 1950)]
+    assert report.findings == ()
+    with pytest.raises(BadInput, match="say `encoding: windows-1252`"):
+        map_data(write_mapping(tmp_path, mapping.replace("FORMAT", "csv")), tmp_path / "people.csv", tmp_path / "out")
+    assert [one.name for one in tmp_path.iterdir() if "mapping-" in one.name] == []
+
+
+def test_encodings_are_told_apart(tmp_path: Path) -> None:
+    from oncofed.prepare.mapping.readers.tables import encoding_of
+
+    for text, encoding, told in (
+        ("ä", "utf-16", "utf-16"), ("ä", "utf-8-sig", "utf-8"), ("ä", "cp1252", "windows-1252"), ("a", "ascii", "utf-8"),
+    ):  # fmt: skip
+        (tmp_path / "one.csv").write_bytes(text.encode(encoding))
+        assert encoding_of(tmp_path / "one.csv") == told
+
+
+def test_numbers_with_a_decimal_comma_wherever_a_number_belongs(tmp_path: Path) -> None:
+    text = """
+source:
+  format: csv
+  decimal: ","
+  relations: {people: {}}
+tables:
+  patient: [{from: people, columns: {species: {value: human}}}]
+  cancer_condition:
+    - {from: people, columns: {oncotree_code: {value: PRAD}, age_at_diagnosis: {first: [age, other_age]}}}
+  observation: [{from: people, criterion: psa, columns: {value_number: psa}}]
+"""
+    write_csv(tmp_path, "people", "pid;psa;age;other_age\nA;4,5;61,5;\nB;<0,1;;70")
+    report = map_data(write_mapping(tmp_path, text), tmp_path / "people.csv", tmp_path / "out")
+    assert rows(tmp_path / "out", "observation", "value_number") == [(4.5,)]
+    assert rows(tmp_path / "out", "cancer_condition", "age_at_diagnosis::DOUBLE") == [(61.5,), (70.0,)]
+    assert counted(report)["number-unreadable", "psa", "observation.value_number"] == 1
 
 
 def test_optional_relations_and_columns_may_be_absent(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from oncofed.bench.prepare_mapping import measure, write_registry
@@ -89,3 +90,64 @@ def test_the_benchmark_measures_what_it_says() -> None:
     assert [figure.holds for figure in measured.figures] == [True] * 4
     assert measured.figures[0].at_most == 30
     assert len(said) == 2
+
+
+GERMAN = "Pat.-Nr.;Geschlecht;Geburtsdatum;Diagnosedatum;ICD-10;PSA (ng/ml);Einheit;Bemerkung;letzter Kontakt"
+
+
+def german(number: int) -> str:
+    """A row as a German tumour board keeps it: dates in three formats, decimal commas, free text."""
+    day, month, year = 1 + number % 28, 1 + number % 12, 2010 + number % 9
+    dates = (f"{year}-{month:02}-{day:02}", f"{day:02}.{month:02}.{year}", f"{day:02}/{month:02}/{year}")
+    code = ("C50.1", "C61", "C34.1")[number % 3]
+    sex, seen = "wm"[number % 2], f"{day:02}.{month:02}.{year + 2}"
+    return f"P{number:05};{sex};01.02.1950;{dates[number % 3]};{code};{number % 40},5;ng/ml;Frau Groß;{seen}"
+
+
+def test_a_file_of_a_german_tumour_board(tmp_path: Path) -> None:
+    lines = [GERMAN, *(german(number) for number in range(200)), ";" * 8]
+    (tmp_path / "board.csv").write_bytes("\r\n".join(lines).encode("cp1252"))
+    found = suggest(tmp_path / "board.csv")
+    taken = {one.column: one.target for one in found.proposals if one.score >= 0.55 and one.target}
+    assert taken == {
+        "Pat.-Nr.": "patient",
+        "Geschlecht": "sex",
+        "Geburtsdatum": "birth",
+        "Diagnosedatum": "index",
+        "ICD-10": "diagnosis",
+        "PSA (ng/ml)": "psa",
+        "letzter Kontakt": "contact",
+    }
+    why = {one.column: one.why for one in found.proposals}
+    assert why["Einheit"] == "units such as ng/mL: name it as unit_column of the number it belongs to"
+    assert "%m/%d/%Y" not in found.draft
+    (tmp_path / "draft.yaml").write_text(found.draft)
+    report = map_data(tmp_path / "draft.yaml", tmp_path / "board.csv", tmp_path / "out")
+    assert report.findings == ()
+    assert report.tables == {"patient": 200, "cancer_condition": 200, "observation": 200}
+    ages = rows(tmp_path / "out", "cancer_condition", "age_at_diagnosis::DOUBLE")
+    assert all(59 < age < 70 for (age,) in ages)
+
+
+def test_sheets_are_relations_and_their_heading_is_found(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    first = workbook.active
+    assert first is not None
+    first.title = "board"
+    for row in (["Our registry"], [], ["patient id", "sex", "ECOG"], ["1", "F", 1], ["2", "M", 0]):
+        first.append(row)
+    second = workbook.create_sheet("markers")
+    for row in (["patient id", "ER"], ["1", "positive"], ["2", "negative"]):
+        second.append(row)
+    workbook.create_sheet("empty")
+    workbook.save(tmp_path / "clinic.xlsx")
+    found = suggest(tmp_path / "clinic.xlsx")
+    assert {(one.relation, one.column, one.target) for one in found.proposals} >= {
+        ("board", "patient id", "patient"), ("board", "ECOG", "ecog"), ("markers", "ER", "er")}  # fmt: skip
+    (tmp_path / "draft.yaml").write_text(found.draft)
+    report = map_data(tmp_path / "draft.yaml", tmp_path / "clinic.xlsx", tmp_path / "out")
+    assert report.tables == {"patient": 2, "observation": 4}
+    empty = openpyxl.Workbook()
+    empty.save(tmp_path / "empty.xlsx")
+    with pytest.raises(BadInput, match="no columns are named"):
+        suggest(tmp_path / "empty.xlsx")

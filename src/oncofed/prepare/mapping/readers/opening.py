@@ -139,12 +139,13 @@ def _normalise(
         for one in columns
         if one.casefold() in dates
     )
-    source = f"FROM {quoted(raw)}" if raw else "WHERE FALSE"
-    row = "_row" if "_row" in there else "row_number() OVER ()" if raw else "0"
+    source = f"FROM (SELECT row_number() OVER () AS _row, * FROM {quoted(raw)})" if raw else "WHERE FALSE"
+    row = "_row" if raw else "CAST(0 AS BIGINT)"
+    filled = f"WHERE NOT ({' AND '.join(_empty(quoted(one)) for one in there)})" if raw else ""
     try:
         connection.execute(
             f"""CREATE TABLE {quoted(f"source_{name}")} AS
-                SELECT *{dated} FROM (SELECT CAST({row} AS BIGINT) AS _row{listed} {source})"""
+                SELECT *{dated} FROM (SELECT {row} AS _row{listed} {source} {filled})"""
         )
     except duckdb.InvalidInputException as error:
         place = (
@@ -153,7 +154,12 @@ def _normalise(
         raise BadInput("source-unreadable", f"relation {place}") from error
     if raw:
         connection.execute(f"DROP {kind} {quoted(raw)}")
-    return tuple(one for one in there if one != "_row" and one.casefold() not in wanted)
+    return tuple(one for one in there if one.casefold() not in wanted)
+
+
+def _empty(column: str) -> str:
+    """SQL: the cell is empty. A row of empty cells (they stand at the end of many files) is no row."""
+    return f"({column} IS NULL OR {column} = '')"
 
 
 def _recorded(column: str, mapping: Mapping, *, exact: bool) -> str:

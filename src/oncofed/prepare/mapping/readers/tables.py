@@ -4,14 +4,21 @@ A source is a file, or a folder whose files are its relations. Nothing is writte
 """
 # ruff: noqa: S608  (names and constants are quoted)
 
+import codecs
+import shutil
 import sqlite3
+import tempfile
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 import openpyxl
+from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from oncofed.contracts.errors import BadInput, OncofedError
@@ -25,6 +32,10 @@ _EXCEL = {".xlsx", ".xlsm"}
 _DATABASE = {".duckdb", ".sqlite", ".sqlite3", ".db"}
 _LARGEST_WORKBOOK = 2_000_000_000
 """Bytes a workbook may have once unpacked; a small file that claims more is refused."""
+_PART = 1 << 20
+_UNTITLED = "column "
+_ROWS_LOOKED_AT = 20
+_MOST_COLUMNS = 2_000
 MISSING = ("", "NA", "N/A", "NULL", "None", "NaN", "nan", "<NA>", "\\N")
 """What files write for nothing, beside what a mapping names."""
 Columns = tuple[str, ...]
@@ -63,7 +74,7 @@ class Files:
             zipfile.BadZipFile,
             InvalidFileException,
         ) as error:
-            raise BadInput("source-unreadable", f"{file.name} cannot be read as relation {name}") from error
+            raise BadInput("source-unreadable", _why(self.spec, file, name)) from error
 
 
 def _file_of(path: Path, name: str, relation: Relation, *, alone: bool) -> Path | None:
@@ -86,8 +97,35 @@ def _file_of(path: Path, name: str, relation: Relation, *, alone: bool) -> Path 
     return containers[0] if len(containers) == 1 and not relation.file else None
 
 
+def _why(spec: SourceSpec, file: Path, name: str) -> str:
+    if file.suffix.lower() in _TEXT and (found := encoding_of(file)) != spec.encoding:
+        return f"{file.name} is not written in {spec.encoding}; it seems to be {found}: say `encoding: {found}`"
+    return f"{file.name} cannot be read as relation {name}"
+
+
+def encoding_of(file: Path) -> str:
+    """How a text file seems to be written: UTF-16 by its mark, UTF-8 if all of it is, else as Windows does."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with file.open("rb") as opened:
+        begin = opened.read(2)
+        if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+        opened.seek(0)
+        try:
+            while part := opened.read(_PART):
+                decoder.decode(part)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "windows-1252"
+    return "utf-8"
+
+
 def _read(files: Files, file: Path, name: str, relation: Relation, pick: Pick) -> Columns | None:
     suffix, target, connection = file.suffix.lower(), quoted(f"raw_{name}"), files.connection
+    if suffix in _TEXT and files.spec.encoding == "windows-1252":
+        with _in_utf8(connection, file) as copy:
+            connection.execute(f"CREATE TABLE {target} AS SELECT * FROM {_csv(files.spec, copy, relation)}")
+        return ()
     if suffix in _TEXT:
         connection.execute(f"CREATE VIEW {target} AS SELECT * FROM {_csv(files.spec, file, relation)}")
         return ()
@@ -98,14 +136,29 @@ def _read(files: Files, file: Path, name: str, relation: Relation, pick: Pick) -
     return _read_database(connection, file, name, relation, pick)
 
 
+@contextmanager
+def _in_utf8(connection: duckdb.DuckDBPyConnection, file: Path) -> Iterator[Path]:
+    """A copy in UTF-8 of a file in Windows-1252, which DuckDB does not read; beside what DuckDB spills, then gone."""
+    ((spill,),) = connection.execute("SELECT current_setting('temp_directory')").fetchall()
+    beside = Path(spill or "").parent
+    with tempfile.TemporaryDirectory(dir=beside if beside.is_absolute() and beside.is_dir() else None) as place:
+        copy = Path(place) / file.name
+        with file.open(encoding="cp1252", newline="") as given, copy.open("w", encoding="utf-8", newline="") as made:
+            shutil.copyfileobj(given, made, _PART)
+        yield copy
+
+
 def _csv(spec: SourceSpec, file: Path, relation: Relation) -> str:
     """SQL: the rows of a text file. What has tabs in its heading is separated by tabs, whatever its name."""
     with file.open("rb") as opened:
-        heading = opened.readline(1_000_000)
+        for _ in range(relation.header):
+            heading = opened.readline(1_000_000)
     delimiter = spec.delimiter or ("\t" if file.suffix.lower() == ".tsv" or b"\t" in heading else "")
     given = f", delim = {literal(delimiter)}" if delimiter else ""
     given += "" if relation.quote else ", quote = '', escape = ''"
-    return f"""read_csv({literal(file)}, header = true, all_varchar = true, encoding = {literal(spec.encoding)},
+    given += f", skip = {relation.header - 1}" if relation.header > 1 else ""
+    encoding = "utf-8" if spec.encoding == "windows-1252" else spec.encoding
+    return f"""read_csv({literal(file)}, header = true, all_varchar = true, encoding = {literal(encoding)},
         nullstr = [{nothing_sql(spec)}]{given})"""
 
 
@@ -166,12 +219,49 @@ def _read_sheet(connection: duckdb.DuckDBPyConnection, file: Path, name: str, re
         if wanted not in titles and (relation.sheet or len(titles) > 1):
             return None
         sheet = workbook[titles.get(wanted, workbook.sheetnames[0])]
-        rows = sheet.iter_rows(values_only=True)
-        heading = [str(cell).strip() if cell is not None else "" for cell in next(rows, ())]
-        places = [place for place, title in enumerate(heading) if title]
-        cells = ([row[place] if place < len(row) else None for place in places] for row in rows)
-        filled = (row for row in cells if any(cell is not None for cell in row))
-        fill_texts(connection, f"raw_{name}", [heading[place] for place in places], filled)
+        rows = islice(sheet.iter_rows(values_only=True), relation.header - 1, None)
+        heading = next(rows, ())
+        width = max(len(heading), min(sheet.max_column or 0, _MOST_COLUMNS))
+        titles_of_columns = _titles((*heading, *(None,) * (width - len(heading))))
+        cells = ((*row, *(None,) * (width - len(row)))[:width] for row in rows)
+        fill_texts(connection, f"raw_{name}", titles_of_columns, cells)
+        _drop_empty(connection, f"raw_{name}", titles_of_columns)
         return ()
+    finally:
+        workbook.close()
+
+
+def _titles(cells: Sequence[object]) -> list[str]:
+    """A sheet's heading: a column without a title is called by its letter, the second of one title ``title_1``."""
+    titles: list[str] = []
+    for place, cell in enumerate(cells, start=1):
+        title = str(cell).strip() if cell is not None else ""
+        title = title or f"{_UNTITLED}{get_column_letter(place)}"
+        same = sum(one.casefold() == title.casefold() for one in titles)
+        titles.append(f"{title}_{same}" if same else title)
+    return titles
+
+
+def _drop_empty(connection: duckdb.DuckDBPyConnection, table: str, titles: Sequence[str]) -> None:
+    """Leave out columns that have neither a title nor any cell."""
+    for title in titles:
+        if not title.startswith(_UNTITLED):
+            continue
+        found = connection.execute(f"SELECT 1 FROM {quoted(table)} WHERE {quoted(title)} <> '' LIMIT 1").fetchall()
+        if not found:
+            connection.execute(f"ALTER TABLE {quoted(table)} DROP COLUMN {quoted(title)}")
+
+
+def heading_rows(file: Path) -> dict[str, int]:
+    """Sheet → the row that looks like its heading: of the first twenty the first with the most different texts."""
+    workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    try:
+        found = {}
+        for sheet in workbook.worksheets:
+            rows = islice(sheet.iter_rows(values_only=True), _ROWS_LOOKED_AT)
+            texts = [len({cell for cell in row if isinstance(cell, str)}) for row in rows]
+            if len(texts) > 1:
+                found[sheet.title] = 1 + texts.index(max(texts))
+        return found
     finally:
         workbook.close()
