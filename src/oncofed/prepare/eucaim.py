@@ -66,6 +66,7 @@ def write_eucaim(tables: Path, output: Path, *, dataset_id: str, title: str, ima
             - sum(rows[one] for one in ("tumor_marker_test", "histologic_grade", "tumor_observation"))
             - rows["health_status_assessment"]
             - rows["lab_test_result"],
+            "cancer_stage": _count(connection, "cancer_stage") - rows["cancer_stage"],
             "outcome": _count(connection, "outcome"),
             "derived_object": _count(connection, "derived_object"),
         }

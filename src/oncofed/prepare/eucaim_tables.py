@@ -92,11 +92,12 @@ def _condition_queries() -> dict[str, str]:
             icdo3_topography AS cancer_condition_topography, number AS Episode FROM condition""",
         "cancer_stage": f"""SELECT row_number() OVER (ORDER BY stage_id) AS cancer_stage_id,
             number AS cancer_condition_id,
-            CASE WHEN name IS NULL THEN 'stage_group' ELSE theirs('criterion', name) END AS cancer_stage_code,
+            CASE WHEN name IS NOT NULL THEN theirs('criterion', name) WHEN timing = 'p' THEN 'stage_group_pathological'
+                 ELSE 'stage_group' END AS cancer_stage_code,
             system AS cancer_stage_scoring_system,
             CASE WHEN name IS NULL THEN value ELSE theirs(name, value) END AS cancer_stage_as_concept
             FROM (SELECT *, CASE {axis} END AS name FROM cancer_stage) JOIN condition USING (condition_id)
-            WHERE name IS NOT NULL OR axis = 'group'""",
+            WHERE name IS NOT NULL OR (axis = 'group' AND timing IN ('c', 'p'))""",
     }
 
 

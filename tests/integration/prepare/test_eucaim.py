@@ -2,6 +2,7 @@
 # ruff: noqa: E501  (tables of data are read across)
 
 import csv
+import random
 from pathlib import Path
 
 import duckdb
@@ -9,9 +10,12 @@ import pytest
 
 from oncofed.contracts.criteria import CRITERIA
 from oncofed.contracts.errors import BadInput
+from oncofed.contracts.vocabulary import domain
 from oncofed.prepare.eucaim import read_eucaim, write_eucaim
 from oncofed.warehouse import Warehouse, load
 from oncofed.warehouse.compile import everyone
+from oncofed.warehouse.extraction import OBSERVATION_CODES
+from oncofed.warehouse.schema import TABLES
 from oncofed.warehouse.shards import DATABASE
 from oncofed.warehouse.sources.synthetic import SyntheticSource
 from oncofed.warehouse.sources.tables import LOADABLE, TablesSource
@@ -133,3 +137,172 @@ def test_what_cannot_be_written(cases: tuple[Path, Path], tmp_path: Path) -> Non
     (tmp_path / "none" / "patient.parquet").write_bytes(b"nothing")
     with pytest.raises(BadInput, match="table-invalid"):
         write_eucaim(tmp_path / "none", tmp_path / "b", dataset_id="d", title="t")
+
+
+def arbitrary_tables(folder: Path, seed: int, patients: int = 120) -> None:
+    """Tables of the model with every code the layout has, numbers of any size, and holes everywhere."""
+    dice = random.Random(seed)
+
+    def one_of(criterion: str, *, hole: bool = True) -> str | None:
+        return None if hole and dice.random() < 0.2 else dice.choice(sorted(domain(criterion)))
+
+    def offset() -> int | None:
+        return None if dice.random() < 0.2 else dice.choice([0, 1, -30, 999, 1000, 12_345, -4_000])
+
+    made: dict[str, list[dict[str, object]]] = {name: [] for name in TABLES if TABLES[name].patients}
+    for place in range(patients):
+        key, study, series = f"P{place}", f"1.2.{place + 1}", f"1.2.{place + 1}.1"
+        made["patient"].append(
+            {
+                "patient_key": key,
+                "species": "human",
+                "birth_sex": one_of("sex"),
+                "vital_status": dice.choice([None, "dead", "alive"]),
+                "population_category": dice.choice(["case", "control", "benign", None]),
+            }
+        )
+        made["cancer_condition"].append(
+            {
+                "condition_id": place * 7 + 3,
+                "patient_key": key,
+                "kind": dice.choice(["primary", "secondary"]),
+                "oncotree_code": one_of("diagnosis", hole=False),
+                "icdo3_morphology": dice.choice([None, "8500/3"]),
+                "icdo3_topography": dice.choice([None, "C50.9"]),
+                "age_at_diagnosis": dice.choice([None, 0, 0.1, 61.5, 90]),
+            }
+        )
+        for name in ("ct", "cn", "cm", "pt", "pn", "pm"):
+            made["cancer_stage"].append(
+                {
+                    "stage_id": len(made["cancer_stage"]),
+                    "condition_id": place * 7 + 3,
+                    "system": "TNM8",
+                    "timing": name[0],
+                    "axis": name[1].upper(),
+                    "value": one_of(name, hole=False),
+                }
+            )
+        made["cancer_stage"].append(
+            {
+                "stage_id": len(made["cancer_stage"]),
+                "condition_id": place * 7 + 3,
+                "system": "TNM8",
+                "timing": dice.choice("cp"),
+                "axis": "group",
+                "value": one_of("stage", hole=False),
+            }
+        )
+        for name in ("er", "pr", "her2", "gleason", "isup", "bi_rads", "pi_rads", "ecog", "psa", "ki67"):
+            system, code = OBSERVATION_CODES[name]
+            number = {"psa": dice.choice([0, 0.004, 999.99, 1e5, 123456.789]), "ki67": dice.choice([0, 33.3, 100])}.get(
+                name
+            )
+            made["observation"].append(
+                {
+                    "observation_id": len(made["observation"]),
+                    "patient_key": key,
+                    "category": "X",
+                    "code_system": system,
+                    "code": code,
+                    "value_number": number,
+                    "value_unit": {"psa": "ng/mL", "ki67": "%"}.get(name),
+                    "value_code": None if number is not None else one_of(name, hole=False),
+                    "offset_days": offset() if name in ("er", "pr", "her2", "psa", "ki67") else None,
+                }
+            )
+        made["observation"].append(
+            {
+                "observation_id": len(made["observation"]),
+                "patient_key": key,
+                "category": "LAB",
+                "code_system": "oncofed",
+                "code": "ldh",
+                "value_number": dice.random() * 1e4,
+                "value_unit": "U/L",
+                "offset_days": offset(),
+            }
+        )
+        kind, start = one_of("treatment", hole=False), offset()
+        placed = kind in (
+            "radiotherapy",
+            "surgery",
+            "chemotherapy",
+            "hormone_therapy",
+            "immunotherapy",
+            "targeted_therapy",
+        )
+        ends = kind in ("chemotherapy", "hormone_therapy", "immunotherapy", "targeted_therapy") and start is not None
+        made["treatment"].append(
+            {
+                "treatment_id": place * 3,
+                "condition_id": place * 7 + 3,
+                "type": kind,
+                "start_offset_days": start if placed else None,
+                "intent": dice.choice([None, "curative", "adjuvant"]),
+                "end_offset_days": start + 90 if ends and start is not None else None,
+                "dose_gy": dice.choice([None, 70.0, 6000.5]) if kind == "radiotherapy" else None,
+                "fractions": dice.choice([None, 35]) if kind == "radiotherapy" else None,
+            }
+        )
+        made["imaging_study"].append(
+            {
+                "study_uid": study,
+                "patient_key": key,
+                "timepoint": one_of("timepoint"),
+                "offset_days": offset(),
+                "n_series": 0,
+                "n_instances": 0,
+            }
+        )
+        made["imaging_series"].append(
+            {
+                "series_uid": series,
+                "study_uid": study,
+                "modality": one_of("modality"),
+                "body_part_code": one_of("body_part"),
+                "laterality": one_of("laterality"),
+                "manufacturer_norm": one_of("manufacturer"),
+                "kvp": dice.choice([None, 120.0]),
+                "slice_thickness_mm": dice.choice([None, 0.625]),
+                "field_strength_t": dice.choice([None, 1.5]),
+                "n_instances": dice.randint(0, 5000),
+                "pixel_deid_status": "unchecked",
+            }
+        )
+    folder.mkdir()
+    with duckdb.connect() as connection:
+        for name, given in made.items():
+            columns = [one for one in TABLES[name].columns if one.name != "dataset_id"]
+            connection.execute(f"CREATE TABLE {name} ({', '.join(f'{one.name} {one.type}' for one in columns)})")
+            for row in given:
+                connection.execute(
+                    f"INSERT INTO {name} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+                )
+            connection.execute(f"COPY {name} TO '{folder}/{name}.parquet' (FORMAT parquet)")
+
+
+ALIKE = {
+    "patient": "patient_key birth_sex vital_status population_category",
+    "cancer_condition": "patient_key kind oncotree_code icdo3_morphology icdo3_topography age_at_diagnosis::DOUBLE",
+    "cancer_stage": "system timing axis value",
+    "observation": "patient_key code_system code value_number value_unit value_code offset_days",
+    "treatment": "type intent start_offset_days end_offset_days dose_gy fractions",
+    "imaging_study": "study_uid patient_key timepoint offset_days",
+    "imaging_series": "series_uid study_uid modality body_part_code laterality manufacturer_norm kvp slice_thickness_mm"
+    " field_strength_t n_instances pixel_deid_status",
+}
+"""Table → the columns that the layout has a place for."""
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_row_by_row_nothing_that_has_a_place_is_lost(tmp_path: Path, seed: int) -> None:
+    arbitrary_tables(tmp_path / "tables", seed)
+    written = write_eucaim(tmp_path / "tables", tmp_path / "eucaim", dataset_id="d", title="t")
+    assert written.not_written == {}
+    report = read_eucaim(tmp_path / "eucaim", tmp_path / "back")
+    assert report.findings == ()
+    for table, columns in ALIKE.items():
+        assert rows(tmp_path / "back", table, *columns.split()) == rows(tmp_path / "tables", table, *columns.split()), (
+            table
+        )

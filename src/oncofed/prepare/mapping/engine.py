@@ -233,6 +233,8 @@ def _report_unused_rows(run: _Run) -> None:
     mapping = run.loaded.mapping
     for relation, table in run.opened.tables.items():
         taking = [rule for _, rule in mapping.rules() if rule.relation == relation]
+        if not taking and relation not in mapping.relations_used() and run.opened.rows[relation]:
+            run.found("row-unused", relation, "", "", run.opened.rows[relation])
         if not taking or any(not rule.when for rule in taking):
             continue
         column = _scope_of(run, relation)

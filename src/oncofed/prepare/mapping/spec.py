@@ -260,6 +260,13 @@ class Mapping(_Part):
             for rule in self.tables.get(table, ()):
                 yield table, rule
 
+    def relations_used(self) -> set[str]:
+        """Relations that a rule, an index or another relation is made from."""
+        rules = [rule for _, rule in self.rules()]
+        joined = {join.relation for rule in rules for join in rule.join}
+        made_of = {relation.row_of for relation in self.source.relations.values()}
+        return {rule.relation for rule in rules} | joined | made_of | {entry.relation for entry in self.index}
+
     def columns_needed(self) -> dict[str, set[str]]:
         """Relation → the columns that rules and indices name of it (those of joined relations by their own names)."""
         needed: dict[str, set[str]] = {name: set() for name in self.source.relations}

@@ -36,7 +36,7 @@ _ATOM = re.compile(r"\[?[A-Za-zµμ%]+\]?")
 
 
 _UNREADABLE = (pint.PintError, tokenize.TokenError, SyntaxError, ValueError, TypeError, AttributeError,
-               ArithmeticError, AssertionError)  # fmt: skip
+               ArithmeticError, AssertionError, KeyError)  # fmt: skip
 """What pint raises for text that is no unit, beside its own errors."""
 
 

@@ -173,7 +173,7 @@ def test_units() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["parsecs per fortnight of", "g**9**9**9", "g**99999", "((((", "1/(1/0)", "a" * 100, "kg"]
+    "unit", ["parsecs per fortnight of", "g**9**9**9", "g**99999", "((((", "1/(1/0)", "a" * 100, "kg", "M0"]
 )
 def test_what_is_no_unit_is_refused_and_never_worked_out(unit: str) -> None:
     with pytest.raises(UnitMismatch):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from types import NoneType
 
 import duckdb
 import pyarrow as pa
@@ -111,4 +112,6 @@ def _texts(cells: Sequence[object]) -> Sequence[str]:
         return cells  # type: ignore[return-value]  # just looked at
     if kinds == {int}:
         return list(map(str, cells))
+    if kinds == {str, NoneType}:
+        return ["" if one is None else str(one) for one in cells]
     return [cell_text(cell) for cell in cells]
