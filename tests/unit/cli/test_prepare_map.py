@@ -1,6 +1,7 @@
 """`oncofed prepare map`: what a data manager sees, and what never stands on the terminal."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,44 @@ def test_into_a_run(people: Path, tmp_path: Path) -> None:
     told = run(people, "-m", write_mapping(tmp_path, SEX), "--run", tmp_path / "run")
     assert "2 patient" in told
     assert (mapped / "patient.parquet").is_file()
+
+
+def test_a_database_is_named_by_what_holds_its_url(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(tmp_path / "clinic.db") as database:
+        database.execute("CREATE TABLE people (pid TEXT, sex TEXT)")
+        database.execute("INSERT INTO people VALUES ('SMITH-1', 'F')")
+    database.close()
+    mapping, out = write_mapping(tmp_path, SEX), tmp_path / "out"
+    url = f"sqlite:///{tmp_path}/clinic.db"
+    monkeypatch.setenv("CLINIC_URL", url)
+    assert "1 rows gave 1 patient" in run("--database-variable", "CLINIC_URL", "-m", mapping, "-o", out)
+    kept = tmp_path / "clinic.url"
+    kept.touch(0o600)
+    kept.write_text(url + "\n")
+    assert "1 rows would give" in run("--database-file", kept, "-m", mapping, "-o", out, "--dry-run", "--timeout", 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["postgresql://me:hidden-pw@host/omop"], "database-unnamed"),
+        (["--database-variable", "postgresql://me:hidden-pw@host/omop"], "database-unnamed"),
+        (["--database-variable", "CLINIC_NOT_SET"], "database-unnamed"),
+        (["--database-file", "no-such-file"], "database-unnamed"),
+        (["people.csv", "--database-variable", "CLINIC_NOT_SET"], "source-unreadable"),
+        ([], "source-unreadable"),
+    ],
+)
+def test_no_url_on_the_command_line(tmp_path: Path, arguments: list[str], code: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        run(*arguments, "-m", write_mapping(tmp_path, SEX), "-o", tmp_path / "out")
+    assert caught.value.code == code
+    assert "hidden-pw" not in str(caught.value)
+
+
+def test_a_database_holds_no_fhir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLINIC_URL", "sqlite://")
+    with pytest.raises(BadInput, match="which no database holds"):
+        run("--database-variable", "CLINIC_URL", "-m", "fhir-mcode", "-o", tmp_path / "out")

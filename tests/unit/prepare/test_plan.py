@@ -6,6 +6,7 @@ import pytest
 
 from oncofed.contracts.catalogue import DatasetClass
 from oncofed.contracts.errors import BadInput
+from oncofed.prepare.mapping import Database
 from oncofed.prepare.plan import FolderSource, PacsSource, WebSource, read_plan
 
 
@@ -84,3 +85,29 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, place: str) -> None:
 def test_no_plan(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="prepare-plan-invalid"):
         read_plan(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    "clinical",
+    [
+        "{mapping: m.yaml}",
+        "{mapping: m.yaml, source: data.csv, database: {variable: URL}}",
+        "{mapping: m.yaml, database: {}}",
+        "{mapping: m.yaml, database: {variable: URL, file: clinic.url}}",
+        "{mapping: m.yaml, database: {url: postgresql://me:pw@host/x}}",
+    ],
+)
+def test_clinical_data_come_from_one_place(tmp_path: Path, clinical: str) -> None:
+    text = f"plan: oncofed/1\nsources: [{{folder: images}}]\nclinical: {clinical}\n"
+    with pytest.raises(BadInput, match="clinical") as caught:
+        read_plan(plan(tmp_path, text))
+    assert "pw" not in str(caught.value)
+
+
+def test_a_database_named_by_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinical = "{mapping: omop-cdm, database: {variable: CLINIC_URL}}"
+    text = f"plan: oncofed/1\nsources: [{{folder: images}}]\nclinical: {clinical}\n"
+    read = read_plan(plan(tmp_path, text))
+    assert read.clinical is not None
+    monkeypatch.setenv("CLINIC_URL", "sqlite://")
+    assert read.clinical.origin() == Database("sqlite://")
