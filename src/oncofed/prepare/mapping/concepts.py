@@ -89,10 +89,11 @@ def _lineage(
         pick = Pick(frozenset((key, *columns)), key, wanted)
         if not wanted or copy(f"vocabulary_{name}", relation, pick) is None:
             return []
-        read = connection.execute(
-            f"SELECT {', '.join(columns)} FROM {table} WHERE {key} IN (SELECT unnest($1::VARCHAR[]))", [list(wanted)]
-        )
-        found: list[tuple[str, ...]] = read.fetchall()
+        described = connection.execute(f"DESCRIBE {table}").fetchall()
+        found: list[tuple[str, ...]] = []
+        if {key, *columns} <= {one.casefold() for one, *_ in described}:  # else it is a table of another kind
+            listed = f"SELECT {', '.join(columns)} FROM {table} WHERE {key} IN (SELECT unnest($1::VARCHAR[]))"
+            found = connection.execute(listed, [list(wanted)]).fetchall()
         ((kind,),) = connection.execute(
             "SELECT table_type FROM information_schema.tables WHERE table_name = $1", [f"raw_vocabulary_{name}"]
         ).fetchall()
