@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import psycopg
@@ -175,6 +176,7 @@ def registry(plain: str) -> str:
             """INSERT INTO registry."People" VALUES ('A', 'Ada Secret', 'F', '1950-01-02'), ('B', 'Bo', 'M', NULL)""",
             'CREATE MATERIALIZED VIEW registry.adults AS SELECT * FROM registry."People"',
             "CREATE TABLE registry.strange AS SELECT 'A' AS pid, 'F' AS sex, 'infinity'::DATE AS born",
+            "CREATE TABLE registry.bytes AS SELECT 'A' AS pid, '\\xff'::BYTEA AS sex, NULL::DATE AS born",
             "CREATE TABLE registry.hidden (pid TEXT, sex TEXT, born DATE)",
             "CREATE ROLE clerk LOGIN PASSWORD 'clerk-s3cret'",
             "GRANT USAGE ON SCHEMA registry TO clerk",
@@ -210,6 +212,7 @@ def test_views_are_tables_too(server: str, registry: str, tmp_path: Path) -> Non
         ("{clerk}", "registry.hidden", "database-denied"),
         ("{clerk}", "registry.adults", "database-denied"),
         ("{server}", "registry.strange", "source-unreadable"),
+        ("{server}", "registry.bytes", "source-unreadable"),
         ("{server}", "registry.nowhere", "mapping-relation-missing"),
         ("{server}", "nowhere.people", "mapping-relation-missing"),
         ("{wrong}", "registry.people", "database-unreachable"),
@@ -282,3 +285,10 @@ def test_large_tables_come_through_a_cursor_in_parts(
     text = PEOPLE.replace("RELATION", "many").replace(", birth_year: {column: born, as: year}", "")
     assert map_data(write_mapping(tmp_path, text), Database(server), tmp_path / "out").tables == {"patient": 5000}
     assert parts == [1000] * 5
+
+
+def test_drivers_that_keep_the_time_limit_themselves() -> None:
+    connection = SimpleNamespace()
+    database._SERVERS["oracle"].driver_limit(connection, 5)
+    database._SERVERS["mssql"].driver_limit(connection, 5)
+    assert vars(connection) == {"call_timeout": 5000, "timeout": 5}  # milliseconds, seconds
