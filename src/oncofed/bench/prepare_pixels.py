@@ -3,7 +3,8 @@
 Planted: made-up pages of 1,024 × 768 pixels (``imaging.phantom``) with names, numbers, dates and places, capitals 8 to
 20 pixels high: on black, on an ultrasound fan, on plain speckle, and dark on white. A word is *covered* when 90 % of
 its box is blanked, and *read* when tesseract's line holds it. *False area* is the part of a picture without text that
-would be blanked. *Words that stand out* are all but grey ones on speckle. Faces: a made-up head in CT and MR.
+would be blanked. *Words that stand out* are all but grey ones on speckle. Hard text and faces: ``prepare_faint_text``
+and ``prepare_faces``.
 """
 
 import time
@@ -12,12 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from oncofed.bench import prepare_faces, prepare_faint_text
 from oncofed.bench.report import Figure, Measured
-from oncofed.imaging.phantom import Person, pictures
-from oncofed.imaging.phantom.head import head, head_series
-from oncofed.imaging.phantom.images import Whose
+from oncofed.imaging.phantom import pictures
 from oncofed.imaging.pixels import text
-from oncofed.imaging.pixels.deface import find_face
 from oncofed.imaging.pixels.detection import lines_of_text
 from oncofed.imaging.pixels.rectangles import Rectangle, pixels_in
 from oncofed.imaging.pixels.search import find_text, read_lines
@@ -126,28 +125,20 @@ def _peer(name: str, tally: Tally) -> list[Figure]:
     ]
 
 
-def _faces() -> list[Figure]:
-    features, brain = [], []
-    for scale in (0.8, 0.9, 1.0, 1.05):
-        made = head(scale=scale)
-        x, y, z = made.grid.coordinates()
-        for modality in ("CT", "MR"):
-            face = find_face(head_series(Whose(Person(), 1), made, modality))
-            taken = face.holds(y + 0 * x, z + 0 * x)
-            features.append(float((taken & made.features).sum() / made.features.sum()))
-            brain.append(float((taken & made.brain).sum() / made.brain.sum()))
-    return [
-        Figure("face_features_taken", round(100.0 * min(features), 1), "% of voxels, least of 8 heads", at_least=95.0),
-        Figure("face_brain_taken", round(100.0 * max(brain), 2), "% of voxels, most of 8 heads", at_most=1.0),
-    ]
+def measure(
+    say: Callable[[str], None], pages: int = 3, grounds: Sequence[str] = GROUNDS, *, quick: bool = False
+) -> Measured:
+    """Text found on so many pages of each ground, beside tesseract alone; hard text; faces.
 
-
-def measure(say: Callable[[str], None], pages: int = 3, grounds: Sequence[str] = GROUNDS) -> Measured:
-    """Text found on so many pages of each ground, beside tesseract alone; faces. Without tesseract: faces only."""
+    Without tesseract: faces only. ``quick``: a few heads and words, to see that it runs.
+    """
+    faces = prepare_faces.figures(4, ("straight",), (0.8,)) if quick else prepare_faces.figures()
+    say("faces")
     if not text.available():
         say("text in pixels: tesseract is missing")
-        return Measured(_faces(), [])
+        return Measured(faces, [])
     figures = _figures(covered(ours, pages, grounds))
     say("text in pixels: ours")
+    hard = prepare_faint_text.figures(ours, ("4_sigma",), 6) if quick else prepare_faint_text.figures(ours)
     peers = [figure for scale in (1, 2) for figure in _peer(f"tesseract_x{scale}", covered(alone(scale), 1, grounds))]
-    return Measured([*figures, *_faces()], peers)
+    return Measured([*figures, *hard, *faces], peers)

@@ -26,7 +26,7 @@ from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, DEFACED
 from oncofed.imaging.headers import BROKEN, DAMAGED, UNREADABLE, Unusable
 from oncofed.imaging.pixels.deface import Face, take_out_face
 from oncofed.prepare import consistency, linkage
-from oncofed.prepare.faces import face_of
+from oncofed.prepare.faces import Faces
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.parallel import Here, Lost, Workers
 from oncofed.prepare.progress import Progress, Silent
@@ -167,10 +167,11 @@ def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:
     jobs: list[Job] = []
     series, size = "", 0
     face: Face | str | None = None
+    faces = Faces(run)
     for file in run.files(State.INDEXED):
         own = file.header.get("SeriesInstanceUID", "")
         if tools.policy.profile.deface and own != series:
-            face = face_of(run, file)
+            face = faces.of(file)
         if jobs and (own != series or len(jobs) >= _FILES or size + file.size > _BYTES):
             yield Batch(run.directory, recipe, tuple(jobs))
             jobs, size = [], 0

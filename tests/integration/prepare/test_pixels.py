@@ -12,6 +12,7 @@ from oncofed.cli.prepare_key import key_of
 from oncofed.imaging import phantom, pixels
 from oncofed.imaging.phantom.head import head, head_series
 from oncofed.imaging.phantom.images import Whose
+from oncofed.imaging.pixels.deface import find_face
 from oncofed.prepare.deidentify import deidentify
 from oncofed.prepare.recipe import Recipe
 from oncofed.prepare.run import Run, RunFile, State
@@ -59,6 +60,42 @@ def test_a_head_without_a_vertex_waits_for_a_person(run: Run, data_dir: Path, tm
     assert len(held) == 40
     assert {file.code for file in held} == {"pixels-face"}
     assert not list((run.directory / "images").rglob("*.dcm"))
+
+
+def positron(folder: Path, frame: str) -> None:
+    """Some slices of a PET of the head, made of its MR, in a frame of reference."""
+    folder.mkdir()
+    for number, one in enumerate(head_series(WHOSE, head(), "MR")[20:40:4]):
+        one.Modality, one.SOPClassUID = "PT", pydicom.uid.PositronEmissionTomographyImageStorage
+        one.file_meta.MediaStorageSOPClassUID = one.SOPClassUID
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"{frame}.{number + 1}"
+        one.SeriesInstanceUID, one.FrameOfReferenceUID = f"{frame}.99", frame
+        one.save_as(folder / f"{number:03}.dcm", enforce_file_format=True)
+
+
+def test_what_shares_a_frame_of_reference_loses_the_same_face(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    made, source = head(), tmp_path / "source"
+    head_files(source / "ct")
+    (source / "mr").mkdir()
+    cut = head_series(WHOSE, made, "MR")[:40:2]  # without its vertex it could not be placed by itself
+    for number, one in enumerate(cut):
+        one.save_as(source / "mr" / f"{number:03}.dcm", enforce_file_format=True)
+    positron(source / "pt", str(cut[0].FrameOfReferenceUID))
+    positron(source / "lost", "1.2.3.4")
+    scan(run, source)
+    deidentify(run, Recipe(key_of(data_dir), profile="strict"))
+    face = find_face(head_series(WHOSE, made))
+    _, y, z = made.scan.coordinates()
+    gone = np.broadcast_to(face.holds(y, z), made.tissue.shape)
+    held = of(run, State.QUARANTINED)
+    assert {(file.path.parent.name, file.code) for file in held} == {("lost", "pixels-face")}
+    assert len(held) == 5
+    for file in of(run, State.DEIDENTIFIED):
+        assert file.target is not None
+        before, after = pydicom.dcmread(file.path), pydicom.dcmread(file.target)
+        place = round((float(before.ImagePositionPatient[2]) - float(made.scan.first[2])) / made.grid.distance)
+        assert np.array_equal(before.pixel_array[~gone[place]], after.pixel_array[~gone[place]])
+        assert np.ptp(after.pixel_array[gone[place]]) == 0 if gone[place].any() else True
 
 
 def test_an_overlay_in_the_pixels_of_a_scan_is_cleared(run: Run, data_dir: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oncofed.imaging.pixels.connected import connected, runs, touching
 from oncofed.imaging.pixels.frames import Grey
 from oncofed.imaging.pixels.rectangles import Rectangle
 
@@ -77,11 +78,11 @@ def lines_of_text(picture: Grey) -> tuple[Rectangle, ...]:
 
 def _letters(picture: Grey, threshold: int) -> _Letters:
     """Connected pixels (8 neighbours) above the threshold that have the size of a letter."""
-    rows, starts, ends = _runs(picture >= threshold)
+    rows, starts, ends = runs(picture >= threshold)
     if not len(rows):
         none = np.zeros(0, np.int64)
         return _Letters(none, none, none, none, none, none, np.zeros(0))
-    labels = _connected(len(rows), *_touching(rows, starts, ends, picture.shape[1]))
+    labels = connected(len(rows), *touching(rows, starts, ends, picture.shape[1]))
     names, labels = np.unique(labels, return_inverse=True)
     count = len(names)
     lengths = ends - starts
@@ -119,58 +120,13 @@ def _letter_sized(widths: Ints, heights: Ints, area: Ints, rows: int) -> NDArray
     return sized & (area >= 0.1 * widths * heights)
 
 
-def _runs(above: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-    """Row, first and end column of every unbroken run of True, in reading order."""
-    edges = np.diff(np.pad(above, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    _, ends = np.nonzero(edges == -1)
-    return rows, starts, ends
-
-
-def _touching(rows: Ints, starts: Ints, ends: Ints, columns: int) -> tuple[Ints, Ints]:
-    """Pairs of runs that touch, of one row and the row above it, by an edge or a corner."""
-    step = columns + 2
-    above = (rows - 1) * step
-    first = np.searchsorted(rows * step + ends, above + starts, "left")
-    last = np.searchsorted(rows * step + starts, above + ends, "right")
-    count = np.maximum(last - first, 0)
-    lower = np.repeat(np.arange(len(rows)), count)
-    offset = np.arange(len(lower)) - np.repeat(np.cumsum(count) - count, count)
-    return lower, np.repeat(first, count) + offset
-
-
-def _connected(count: int, one: Ints, other: Ints) -> Ints:
-    """The smallest member of each member's group, when each pair belongs together."""
-    labels = np.arange(count)
-    while True:
-        left, right = labels[one], labels[other]
-        if np.array_equal(left, right):
-            return labels
-        np.minimum.at(labels, left, right)
-        np.minimum.at(labels, right, left)
-        while not np.array_equal(labels, shorter := labels[labels]):
-            labels = shorter
-
-
-def largest_part(above: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest group of connected pixels (8 neighbours) of a picture; (rows, columns)."""
-    rows, starts, ends = _runs(above)
-    part = np.zeros_like(above)
-    if len(rows):
-        labels = _connected(len(rows), *_touching(rows, starts, ends, above.shape[1]))
-        most = np.bincount(labels, ends - starts).argmax()
-        for row, start, end in zip(rows[labels == most], starts[labels == most], ends[labels == most], strict=True):
-            part[row, start:end] = True
-    return part
-
-
 # ---- lines -----------------------------------------------------------------------------------------------------------
 
 
 def _lines(letters: _Letters) -> list[Rectangle]:
     if len(letters) < 1 or len(letters) > _MOST_LETTERS:
         return []
-    groups = _connected(len(letters), *_neighbours(letters))
+    groups = connected(len(letters), *_neighbours(letters))
     found = []
     for group in np.unique(groups):
         line = letters[groups == group]

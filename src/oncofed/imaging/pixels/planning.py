@@ -6,6 +6,7 @@
     device in the table                                blank its rectangles; then text elsewhere
     any other image of risk low or high                text recognition over all frames
     text found                                         blanked, unless it is on the list of harmless words
+    what may be faint text                             blanked, and a person
     high risk without regions or rectangles            a person, shown what was found
     text read again after blanking                     a person
 
@@ -102,7 +103,8 @@ def _with_text(dataset: Dataset, risk: Risk, geometry: tuple[Rectangle, ...], wh
     left = [one for one in _look(seen, masked, wanted) if not one.harmless] if len(masked) > len(geometry) else []
     masked = (*masked, *(one.rectangle for one in left))
     codes = []
-    if not geometry and _needs_a_person(dataset, risk, found):
+    unsure = any(one.faint and not one.harmless for one in found)
+    if unsure or (not geometry and _needs_a_person(dataset, risk, found)):
         codes.append("pixels-text-suspected")
     if any(one.identifying for one in left):
         codes.append("pixels-text-left")

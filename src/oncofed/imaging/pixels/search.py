@@ -1,22 +1,23 @@
 """Finding text in a picture: where it stands, which of it names someone, and which is harmless.
 
-Two ways look at the same picture: rows of letters by their shape (``detection``), each enlarged and read by itself, and
-the whole page as tesseract sees it, bright pixels only. What the first finds and nobody can read is text all the same.
+Three ways look at the same picture: rows of letters by their shape (``detection``), each enlarged and read by itself;
+the whole page as tesseract sees it, bright pixels only; and a network that knows the texture of writing, whatever its
+contrast (``faint``). What the first and the last find and nobody can read is text all the same.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 from PIL import Image
 
-from oncofed.imaging.pixels import text
+from oncofed.imaging.pixels import faint, text
 from oncofed.imaging.pixels.detection import lines_of_text
 from oncofed.imaging.pixels.frames import Grey
-from oncofed.imaging.pixels.rectangles import Rectangle
+from oncofed.imaging.pixels.rectangles import Rectangle, pixels_in
 
 _BRIGHT = 176
 _SURE, _QUITE_SURE = 60.0, 80.0
@@ -26,6 +27,8 @@ _LINE_HEIGHT = 48
 _GAP = 24
 _LINES_A_PAGE = 60
 _READ_WIDTH = 0.7
+_SEEN = 0.6
+"""Part of a place of the network that rows of letters found otherwise may cover, so that it says nothing new."""
 _TILE, _OVERLAP = 1536, 384
 """Pixels on a side of what is looked at at once, and of what two neighbours share."""
 
@@ -37,6 +40,8 @@ class Found:
     rectangle: Rectangle
     identifying: bool
     harmless: bool
+    faint: bool = False
+    """Only the network saw it: it may be no text at all."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Line:
 
     rectangle: Rectangle
     words: tuple[text.Word, ...] = ()
+    faint: bool = False
 
     def __repr__(self) -> str:
         return f"Line({self.rectangle}, {len(self.words)} words)"
@@ -78,7 +84,7 @@ def find_text(picture: Grey, wanted: frozenset[str]) -> tuple[Found, ...]:
             one = _judged(line, wanted)
             place = one.rectangle
             moved = Rectangle(place.x0 + x, place.y0 + y, place.x1 + x, place.y1 + y)
-            found.setdefault(moved, Found(moved, one.identifying, one.harmless))
+            found.setdefault(moved, replace(one, rectangle=moved))
     return tuple(found.values())
 
 
@@ -90,14 +96,25 @@ def _starts(length: int) -> range:
 def _lines(picture: Grey, *, thrifty: bool) -> tuple[Line, ...]:
     lines = read_lines(picture, lines_of_text(picture))
     bright = np.where(picture >= _BRIGHT, picture, np.uint8(0))
-    if not bright.any() or (thrifty and not lines):
-        return lines
-    words = [word for word in text.read(bright, scale=2) if _believable(word)]
-    return lines + tuple(
-        Line(word.rectangle, (word,))
-        for word in words
-        if not any(line.rectangle.covers(word.rectangle) > 0.5 for line in lines)
-    )
+    if bright.any() and (lines or not thrifty):
+        words = [word for word in text.read(bright, scale=2) if _believable(word)]
+        lines += tuple(
+            Line(word.rectangle, (word,))
+            for word in words
+            if not any(line.rectangle.covers(word.rectangle) > 0.5 for line in lines)
+        )
+    return lines + _faint(picture, lines)
+
+
+def _faint(picture: Grey, lines: Sequence[Line]) -> tuple[Line, ...]:
+    """What only the network sees, read where its contrast is made full."""
+    rows, columns = picture.shape
+    seen = pixels_in([line.rectangle.grown(line.rectangle.y1 - line.rectangle.y0) for line in lines], columns, rows)
+    places = [one for one in faint.writing(picture) if seen[one.y0 : one.y1, one.x0 : one.x1].mean() < _SEEN]
+    if not places:
+        return ()
+    clear = np.asarray(128 + 31.75 * faint.contrast(faint.smoothed(picture)), dtype=np.uint8)
+    return tuple(replace(line, faint=True) for line in read_lines(clear, places))
 
 
 def _judged(line: Line, wanted: frozenset[str]) -> Found:
@@ -107,7 +124,7 @@ def _judged(line: Line, wanted: frozenset[str]) -> Found:
     beside = Rectangle(
         line.rectangle.x0 - height // 3, line.rectangle.y0, line.rectangle.x1 + height // 3, line.rectangle.y1
     )
-    return Found(beside.grown(_MARGIN), identifying, nothing)
+    return Found(beside.grown(_MARGIN), identifying, nothing, line.faint)
 
 
 def _believable(word: text.Word) -> bool:

@@ -5,14 +5,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
-from numpy.typing import NDArray
 
 from oncofed.imaging.phantom import pictures
 from oncofed.imaging.pixels import detection
-from oncofed.imaging.pixels.detection import largest_part, lines_of_text
+from oncofed.imaging.pixels.detection import lines_of_text
 from oncofed.imaging.pixels.frames import projection
 from oncofed.imaging.pixels.rectangles import pixels_in
 
@@ -67,26 +63,6 @@ def test_two_letters_are_a_word_when_they_match() -> None:
     picture[20:30, 20:25] = 255
     picture[24:40, 28:33] = 255
     assert lines_of_text(picture) == ()
-
-
-def flooded(above: NDArray[np.bool_], y: int, x: int) -> NDArray[np.bool_]:
-    part = np.zeros_like(above)
-    waiting = [(y, x)]
-    while waiting:
-        y, x = waiting.pop()
-        if 0 <= y < above.shape[0] and 0 <= x < above.shape[1] and above[y, x] and not part[y, x]:
-            part[y, x] = True
-            waiting.extend((y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
-    return part
-
-
-@given(arrays.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_the_largest_part_is_that_of_a_flood(above: NDArray[np.bool_]) -> None:
-    parts = [flooded(above, y, x) for y, x in zip(*np.nonzero(above), strict=True)]
-    found = largest_part(above)
-    assert found.sum() == max((part.sum() for part in parts), default=0)
-    if parts:
-        assert any(np.array_equal(found, part) for part in parts)
 
 
 def test_too_many_specks_are_no_letters(monkeypatch: pytest.MonkeyPatch) -> None:
