@@ -47,7 +47,7 @@ HELD: dict[str, dict[str, Any]] = {
 }
 """Heads that must go to a person."""
 SIZES = (0.65, 0.8, 0.95, 1.05)
-_CHIN, _BROW, _SIDE, _DEEP = -110.0, 20.0, 60.0, 100.0
+_CHIN, _BROW, _SIDE, _DEEP, _APART = -110.0, 20.0, 60.0, 100.0, 4.0
 _RESCANNED = (1.3, 1.3, 2.2)
 
 
@@ -85,8 +85,11 @@ def surface(made: Head, tissue: NDArray[np.bool_]) -> Depths:
     x, y, z = made.scan.coordinates()
     rows = np.where(tissue.any(axis=1), tissue.argmax(axis=1), tissue.shape[1] - 1)
     depth = np.minimum(y[0, rows, 0] - float(y.min()), _DEEP)
-    levels, sides = z[:, 0, 0], x[0, 0, :]
-    return np.asarray(depth[(levels > _CHIN) & (levels < _BROW)][:, np.abs(sides) < _SIDE], dtype=np.float64)
+    levels, sides = (
+        np.abs(axis[:, None] - np.arange(low, high, _APART)).argmin(axis=0)
+        for axis, low, high in ((z[:, 0, 0], _CHIN, _BROW), (x[0, 0, :], -_SIDE, _SIDE))
+    )
+    return np.asarray(depth[np.ix_(levels, sides)], dtype=np.float64)
 
 
 def matched(known: Sequence[Depths], seen: Sequence[Depths]) -> float:

@@ -145,27 +145,41 @@ def reduced(picture: NDArray[Any], times: int) -> Reals:
 # ---- what it says ----------------------------------------------------------------------------------------------------
 
 _SIZES = (1, 2, 4)
-_LEAST_SIDE = 16
-_CERTAIN, _JOINED = 1.5, 0.0
-"""Logarithms of odds: a place of writing has a cell above the first, and reaches as far as the second."""
-_LEAST_CELLS = 4
-"""Length of a place of writing: two letters of the least size."""
+_LEAST_SIDE, _LEAST_HALVED = 16, 128
+"""Least side of a picture that is looked at, and of one made smaller."""
+_CERTAIN, _JOINED, _FILLED = 1.5, -0.5, 0.6
+"""Logarithms of odds: a place of writing has a cell above the first, reaches as far as the second, and its box has the
+third on average, as writing fills its box and tissue does not."""
+_LONG, _HIGH, _SLIM = 4, 12, 1.75
+"""Cells: least length of a place of writing (two letters of the least size), and most of its shorter side; and how much
+longer than high it is at least, as symbols and marks are not."""
+_PART = 6
+"""The shorter side is at most such a part of the picture's, when it is more than ``_PIXELS``."""
+_PIXELS = 60
 _MARGIN = 3
 
 
 def writing(picture: NDArray[Any]) -> tuple[Rectangle, ...]:
     """Rectangles of a grey picture (rows, columns) that look like writing of any contrast, turned or not."""
+    rows, columns = picture.shape
     found = []
     for times in _SIZES:
-        if min(picture.shape) < _LEAST_SIDE * times:
+        if min(rows, columns) < (_LEAST_SIDE if times == 1 else _LEAST_HALVED * times):
             break
-        said = answers(reduced(picture, times))
-        around, most = boxes(said > _JOINED, said)
-        lengths = np.maximum(around[:, 2] - around[:, 0], around[:, 3] - around[:, 1])
-        for x0, y0, x1, y1 in around[(most > _CERTAIN) & (lengths >= _LEAST_CELLS)] * (CELL * times):
-            whole = Rectangle(int(x0), int(y0), int(x1), int(y1)).grown(_MARGIN * times)
-            found.append(whole.clipped(picture.shape[1], picture.shape[0]))
+        most = min(_HIGH, max(_PIXELS, min(rows, columns) / _PART) / (CELL * times))
+        for box in _places(answers(reduced(picture, times)), most):
+            x0, y0, x1, y1 = (CELL * times * edge for edge in box)
+            found.append(Rectangle(x0, y0, x1, y1).grown(_MARGIN * times).clipped(columns, rows))
     return tuple(found)
+
+
+def _places(said: Reals, most: float) -> Iterator[tuple[int, ...]]:
+    """Boxes of cells that are shaped and filled like words, at most so many cells high."""
+    around, strongest = boxes(said > _JOINED, said)
+    for x0, y0, x1, y1 in around[strongest > _CERTAIN].tolist():
+        short, long = sorted((x1 - x0, y1 - y0))
+        if long >= max(_LONG, _SLIM * short) and short <= most and said[y0:y1, x0:x1].mean() >= _FILLED:
+            yield x0, y0, x1, y1
 
 
 def answers(picture: NDArray[Any]) -> Reals:

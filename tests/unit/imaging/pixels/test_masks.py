@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import gdcm
 import numpy as np
 import pydicom
 import pytest
@@ -84,6 +85,37 @@ def test_real_files_of_every_syntax_keep_each_pixel_outside(name: str, written_a
     for frame in seen[:, inside]:
         assert (frame == frame[0]).all()
     assert (0xFFFE, 0xE0DD) not in after
+
+
+def by_gdcm(name: str, kind: str, target: Path) -> Dataset:
+    """The same image in a syntax that pydicom has no file of."""
+    reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+    reader.SetFileName(str(get_testdata_file(name)))
+    assert reader.Read()
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, kind)))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer.SetFileName(str(target))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    return pydicom.dcmread(target)
+
+
+@pytest.mark.parametrize("kind", ["JPEGLosslessProcess14", "JPEGLosslessProcess14_1", "DeflatedExplicitVRLittleEndian"])
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm"])
+def test_lossless_syntaxes_of_which_there_is_no_file(name: str, kind: str, tmp_path: Path) -> None:
+    dataset = by_gdcm(name, kind, tmp_path / "made.dcm")
+    before = frames_of(real(name))
+    assert syntax(dataset).is_encapsulated is (kind != "DeflatedExplicitVRLittleEndian")
+    box = Rectangle(3, 5, 40, 30)
+    assert blank(dataset, [box])
+    after = reread(dataset)
+    inside = pixels_in([box], dataset.Columns, dataset.Rows)
+    seen = frames_of(after)
+    assert np.array_equal(seen[:, ~inside], before[:, ~inside])
+    assert np.ptp(seen[:, inside]) == 0
+    assert after.get("LossyImageCompression") == real(name).get("LossyImageCompression")
 
 
 def test_black_is_a_value_the_frame_has_and_the_darkest_one() -> None:
