@@ -129,8 +129,9 @@ def ground(rng: np.random.Generator, real: Sequence[NDArray[np.uint8]], side: in
         one = one.resize((round(one.width * scale), round(one.height * scale)), Image.Resampling.BICUBIC)
         x, y = int(rng.integers(one.width - side + 1)), int(rng.integers(one.height - side + 1))
         made = np.asarray(one, np.float32)[y : y + side, x : x + side]
-        made = 255 * (made / 255) ** float(np.exp(rng.uniform(-0.8, 0.5)))
-        made = made * float(rng.uniform(0.4, 1.0)) + rng.normal(0, float(rng.uniform(0, 6)), made.shape)
+        bent = 255 * (made / 255) ** float(np.exp(rng.uniform(-0.8, 0.5)))
+        noisy = bent * float(rng.uniform(0.4, 1.0)) + rng.normal(0, float(rng.uniform(0, 6)), made.shape)
+        made = np.asarray(noisy, np.float32)
     made = np.rot90(made, int(rng.integers(4)))
     made = 255 - made if rng.random() < 0.15 else made
     return np.asarray(made, np.float32)

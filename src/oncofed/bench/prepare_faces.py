@@ -74,9 +74,8 @@ def parts(scans: Sequence[str] = tuple(SCANS), sizes: Sequence[float] = SIZES) -
             face = face_of(made, modality)
             if face is not None:
                 gone = taken(made, face)
-                found.append(
-                    (f"{name}_{modality}", *(float(gone[mask].mean()) for mask in (made.features, made.brain)))
-                )
+                features, brain = (float(gone[mask].mean()) for mask in (made.features, made.brain))
+                found.append((f"{name}_{modality}", features, brain))
     return found
 
 

@@ -259,7 +259,7 @@ def _shrunk(above: NDArray[np.bool_], reach: Sequence[int]) -> NDArray[np.bool_]
     return above
 
 
-def _between(values: NDArray[np.float64]) -> float:
+def _between(values: NDArray[np.floating[Any]]) -> float:
     """The value that parts dark from bright best (Otsu 1979), over 128 steps."""
     counts, edges = np.histogram(np.clip(values, None, np.quantile(values, 0.99)), bins=128)
     middles = (edges[:-1] + edges[1:]) / 2

@@ -116,7 +116,7 @@ def smoothed(picture: NDArray[Any]) -> Reals:
     """Each pixel with a half of its neighbours (1 2 1 in both directions)."""
     wide = np.pad(picture.astype(np.float32), 1, mode="edge")
     tall = (wide[:-2] + 2 * wide[1:-1] + wide[2:]) / 4
-    return (tall[:, :-2] + 2 * tall[:, 1:-1] + tall[:, 2:]) / 4
+    return np.asarray((tall[:, :-2] + 2 * tall[:, 1:-1] + tall[:, 2:]) / 4, np.float32)
 
 
 def contrast(picture: NDArray[Any]) -> Reals:
@@ -132,14 +132,14 @@ def _mean_around(picture: Reals, reach: int) -> Reals:
     wide = np.pad(picture, ((reach + 1, reach), (reach + 1, reach)), mode="edge")
     sums = wide.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
     total = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    return (total / (side * side)).astype(np.float32)
+    return np.asarray(total / (side * side), np.float32)
 
 
 def reduced(picture: NDArray[Any], times: int) -> Reals:
     """The picture at a part of its size: the mean of so many pixels in both directions."""
     rows, columns = (length // times * times for length in picture.shape)
     cells = picture[:rows, :columns].reshape(rows // times, times, columns // times, times)
-    return cells.mean(axis=(1, 3), dtype=np.float32)
+    return np.asarray(cells.mean(axis=(1, 3)), np.float32)
 
 
 # ---- what it says ----------------------------------------------------------------------------------------------------
@@ -188,4 +188,4 @@ def answers(picture: NDArray[Any]) -> Reals:
     *inner, last = layers()
     for layer in inner:
         x = np.maximum(convolved(x, layer), 0)
-    return convolved(x, last)[0, ..., 0]
+    return np.asarray(convolved(x, last)[0, ..., 0])
