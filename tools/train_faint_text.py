@@ -175,7 +175,7 @@ def _printed(text: str, height: float, font: str) -> Reals:
     left, top, right, bottom = chosen.getbbox(text)
     image = Image.new("L", (int(right - left) + 6, int(bottom - top) + 6))
     ImageDraw.Draw(image).text((3 - left, 3 - top), text, fill=255, font=chosen)
-    return np.asarray(image, np.float32) / 255
+    return np.asarray(np.asarray(image) / 255, np.float32)
 
 
 def _by_hand(rng: np.random.Generator, height: float) -> Reals:
@@ -215,7 +215,7 @@ def _joined(rng: np.random.Generator, height: float) -> Reals:
     pen = max(int(height * float(rng.uniform(0.06, 0.16)) * scale), scale)
     ImageDraw.Draw(image).line(points, fill=255, width=pen, joint="curve")
     small = image.resize((image.width // scale, image.height // scale), Image.Resampling.BOX)
-    return np.asarray(small, np.float32) / 255
+    return np.asarray(np.asarray(small) / 255, np.float32)
 
 
 # ---- samples ---------------------------------------------------------------------------------------------------------

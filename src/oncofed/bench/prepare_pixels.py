@@ -132,7 +132,7 @@ def measure(
 
     Without tesseract: faces only. ``quick``: a few heads and words, to see that it runs.
     """
-    faces = prepare_faces.figures(4, ("straight",), (0.8,)) if quick else prepare_faces.figures()
+    faces = prepare_faces.figures(2, ("straight",), ()) if quick else prepare_faces.figures()
     say("faces")
     if not text.available():
         say("text in pixels: tesseract is missing")
