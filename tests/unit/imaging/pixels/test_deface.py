@@ -12,6 +12,7 @@ from oncofed.imaging.phantom import Person
 from oncofed.imaging.phantom.head import Head, Scan, head, head_series
 from oncofed.imaging.phantom.headers import item
 from oncofed.imaging.phantom.images import Whose
+from oncofed.imaging.pixels import deface
 from oncofed.imaging.pixels.deface import NoFace, find_face, shows_a_head, take_out_face
 from oncofed.imaging.pixels.frames import Undecodable
 
@@ -159,3 +160,24 @@ def test_a_part_of_the_volume_without_face_is_left_byte_for_byte() -> None:
     assert not take_out_face(top, face)
     assert top.PixelData is before
     assert top.file_meta.TransferSyntaxUID == uid.ExplicitVRLittleEndian
+
+
+def seen_from_the_side(nose_below: float, length: float = 230.0) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels of a flat head, 190 mm deep, with a nose so many mm below the vertex, which is at 0."""
+    z, y = np.meshgrid(-np.arange(0.0, length, 2.0), np.arange(-130.0, 96.0, 2.0), indexing="ij")
+    inside = (y >= -95) | ((y >= -115) & (np.abs(z + nose_below) < 5))
+    return y[inside], z[inside]
+
+
+def test_the_nose_says_how_far_a_head_is_bowed() -> None:
+    skull = deface._Skull(top=0.0, front=-95.0, back=95.0, scale=1.0)
+    angles = [deface._bowed(seen_from_the_side(below), skull) for below in (100.0, 125.0, 150.0)]
+    assert angles == sorted(angles)
+    assert abs(angles[1]) < np.deg2rad(6)
+    with pytest.raises(NoFace, match="no nose"):
+        deface._bowed(seen_from_the_side(125.0, length=70.0), skull)
+    with pytest.raises(NoFace, match="no nose"):
+        deface._bowed(seen_from_the_side(400.0), skull)
+    far = deface._Skull(top=0.0, front=-95.0, back=-80.0, scale=1.0)
+    with pytest.raises(NoFace, match="bowed too far"):
+        deface._bowed(seen_from_the_side(170.0), far)
