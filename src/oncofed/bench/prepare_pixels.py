@@ -139,6 +139,6 @@ def measure(
         return Measured(faces, [])
     figures = _figures(covered(ours, pages, grounds))
     say("text in pixels: ours")
-    hard = prepare_faint_text.figures(ours, ("4_sigma",), 6) if quick else prepare_faint_text.figures(ours)
+    hard = prepare_faint_text.figures(ours, ("4_sigma",), 2) if quick else prepare_faint_text.figures(ours)
     peers = [figure for scale in (1, 2) for figure in _peer(f"tesseract_x{scale}", covered(alone(scale), 1, grounds))]
     return Measured([*figures, *hard, *faces], peers)
