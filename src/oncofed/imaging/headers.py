@@ -368,4 +368,4 @@ def _raw(dataset: Dataset, tag: int) -> bytes | None:
         return element.value
     value = element.value  # SpecificCharacterSet, which pydicom reads as it goes
     names = [value] if isinstance(value, str) else list(value or ())
-    return "\\".join(map(str, names)).encode()
+    return "\\".join(map(str, names)).encode("latin-1", "replace")

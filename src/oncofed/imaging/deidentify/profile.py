@@ -138,7 +138,7 @@ def read_profile(path: Path) -> Profile:
     """
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
         raise BadInput("profile-invalid", f"{path.name} cannot be read as TOML") from error
     if unknown := given.keys() - _KEYS:
         raise BadInput("profile-invalid", f"unknown: {', '.join(sorted(unknown))}")
