@@ -165,12 +165,11 @@ def _deidentified(content: bytes, folder: Path, rng: random.Random) -> str:
     recipe = Recipe(_pseudonyms, profile)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dataset = pydicom.dcmread(source, force=True)
         key = pydicom.dcmread(one).get("PatientID") or ""
         (checked,) = check(Batch(str(key), recipe, (Job(1, source, one, judged=False),))).files
-    if checked.code:
-        return checked.code
-    left = _left(one.read_bytes(), dataset)
+        if checked.code:
+            return checked.code
+        left = _left(one.read_bytes(), pydicom.dcmread(source, force=True))
     assert not left, left
     return ""
 
@@ -376,7 +375,10 @@ def _mappings() -> list[bytes]:
     return [own, own, own, *(path.read_bytes() for path in sorted(PRESETS.glob("*.yaml")))]
 
 
-_RULES = b"""  observation:
+_RULES = b"""  cancer_condition:
+    - {from: people, name: main, columns: {oncotree_code: {value: BREAST},
+       age_at_diagnosis: {column: n, minimum: 0, cap: 90}}}
+  observation:
     - from: people
       criterion: er
       when: [{column: n, present: true}]
@@ -384,9 +386,10 @@ _RULES = b"""  observation:
         value_code: {column: n, steps: {0: negative, 10: positive}}
   treatment:
     - from: people
-      each: [{kind: surgery, at: a}, {kind: radiotherapy, at: b}]
+      each: [{kind: surgery, day: a}, {kind: radiotherapy, day: b}]
       when: [{column: sex, in: [F, M]}]
-      columns: {type: {value: "${kind}"}}
+      columns: {type: {value: "${kind}"}, start_offset_days: {column: "${day}", as: offset}}
+index: [{relation: people, column: a}]
 code_maps: {sex: {F: female, M: male}}
 """
 

@@ -92,9 +92,12 @@ def decode_apart(source: bytes, runner: DecodeRunner) -> bytes:
 
 def serve() -> None:
     """Decode what comes over standard input until it ends; one frame takes no more than it may."""
-    given, answers = sys.stdin.buffer, sys.stdout.buffer
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _answer_all(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _answer_all(given: BinaryIO, answers: BinaryIO) -> None:
     while True:
         try:
             asked, source = _got(given)

@@ -84,3 +84,10 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, place: str) -> None:
 def test_no_plan(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="prepare-plan-invalid"):
         read_plan(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize("text", ["run: 2020-99-99", "run: !!int x", "run: !!bool x", "run: !!timestamp x", "[" * 5000])
+def test_values_that_yaml_cannot_mean(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.yaml").write_text(text)
+    with pytest.raises(BadInput, match="prepare-plan-invalid"):
+        read_plan(tmp_path / "plan.yaml")

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 
 from oncofed.contracts.errors import BadInput, Refused
+from oncofed.prepare import review
 from oncofed.prepare.parallel import Lost
 from oncofed.prepare.run import Run, State
 from oncofed.prepare.scan import Scanned, scan
@@ -296,3 +297,27 @@ def test_nifti_is_told_apart_from_archives_and_rubbish(run: Run, folder: Path) -
     a_series(folder / "dicom", 1)
     scan(run, folder)
     assert codes(run) == {"file-nifti": 2, "file-not-dicom": 1}
+
+
+def test_what_is_not_released_is_listed_and_counted(run: Run, folder: Path) -> None:
+    a_series(folder, 2)
+    (folder / "two\tcells\nand lines.dcm").write_text("Dear colleague")
+    a_file(folder / "conflict.dcm", 1, SeriesNumber=3, Modality="SMITH")
+    (folder / "nowhere").symlink_to(folder / "nothing")
+    scan(run, folder)
+    review.write_lists(run)
+    _, *rows = [line.split("\t") for line in (run.directory / review.QUARANTINE).read_text().splitlines()]
+    assert [(row[1], row[2]) for row in rows] == [
+        ("held back", "prepare-instance-conflict"),
+        ("held back", "prepare-instance-conflict"),
+        ("left out", "file-not-dicom"),
+        ("no file", "prepare-link-broken"),
+    ]
+    assert [row[3] for row in rows[2:]] == ["two cells and lines.dcm", "nowhere"]
+    assert {len(row) for row in rows} == {7}
+    assert run.not_released() == [
+        ("held back", "prepare-instance-conflict", 2),
+        ("left out", "file-not-dicom", 1),
+        ("no file", "prepare-link-broken", 1),
+    ]
+    assert [group.modalities for group in review.groups(run)] == ["CT, other"]

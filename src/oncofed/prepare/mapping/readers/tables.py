@@ -4,8 +4,11 @@ A source is a file, or a folder whose files are its relations. Nothing is writte
 """
 # ruff: noqa: S608  (names and constants are quoted)
 
+import lzma
 import sqlite3
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -24,6 +27,11 @@ from oncofed.warehouse.sources.columns import append_texts
 _TEXT = {".csv", ".tsv", ".txt"}
 _EXCEL = {".xlsx", ".xlsm"}
 _DATABASE = {".duckdb", ".sqlite", ".sqlite3", ".db"}
+_BROKEN = (
+    duckdb.Error, sqlite3.Error, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, InvalidFileException,
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError,
+)  # fmt: skip
+"""What the readers of damaged tables, workbooks and databases raise."""
 _LARGEST_WORKBOOK = 2_000_000_000
 """Bytes a workbook may have once unpacked; a small file that claims more is refused."""
 _BATCH = 50_000
@@ -46,15 +54,7 @@ def read_tables(connection: duckdb.DuckDBPyConnection, spec: SourceSpec, path: P
             continue
         try:
             there = _read(connection, spec, file, name, relation)
-        except (
-            duckdb.Error,
-            sqlite3.Error,
-            OSError,
-            ValueError,
-            KeyError,
-            zipfile.BadZipFile,
-            InvalidFileException,
-        ) as error:
+        except _BROKEN as error:
             raise BadInput("source-unreadable", f"{file.name} cannot be read as relation {name}") from error
         if there:
             found[name] = f"raw_{name}"
