@@ -1,13 +1,17 @@
 """Mutations of files, from a seeded source of randomness: of any bytes, of DICOM elements, and of text."""
 
+import copy
+import json
 import random
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
+from typing import Any
 
 import pydicom
+import yaml
 from pydicom.dataelem import RawDataElement
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -272,6 +276,55 @@ def text_changed(content: bytes, rng: random.Random, others: list[bytes]) -> byt
         words[rng.randrange(len(words))] = token
         lines[at] = b" ".join(words)
     return b"\n".join(lines)
+
+
+def _tree_changed(load: Callable[[str], Any], dump: Callable[[Any], str]) -> Mutation:
+    """Values, keys and whole branches of a document changed for others: it stays one that can be read."""
+
+    def tree_changed(content: bytes, rng: random.Random, others: list[bytes]) -> bytes:
+        try:
+            tree = load(content.decode())
+        except Exception:  # noqa: BLE001 (it was mutated before: it is no document any more)
+            return flipped(content, rng, others)
+        for _ in range(rng.randint(1, 3)):
+            places = list(_places(tree))
+            if places:
+                _change(rng.choice(places), rng.choice(places), rng)
+        return dump(tree).encode("utf-8", "surrogatepass")
+
+    return tree_changed
+
+
+def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (container, key) of a document."""
+    pairs = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in list(pairs):
+        yield tree, key
+        yield from _places(value)
+
+
+def _change(place: tuple[Any, Any], other: tuple[Any, Any], rng: random.Random) -> None:
+    container, key = place
+    kind = rng.randrange(4)
+    if kind == 0:
+        del container[key]
+    elif kind == 1:
+        taken, there = other
+        if (isinstance(taken, dict) and there in taken) or (isinstance(taken, list) and there < len(taken)):
+            container[key] = copy.deepcopy(taken[there])
+    elif kind == 2 and isinstance(container, dict):
+        names = ("from", "each", "column", "value", "first", "as", "x", "resourceType", "", "\ud800")
+        container[rng.choice(names)] = container.pop(key)
+    else:
+        container[key] = rng.choice(
+            (None, True, -1, 0, 1e300, 10**400, "", "A" * 5000, [], {}, [None], [[[]]], {"a": {}}, "2020-02-30",
+             "people",
+             "'; --", "${kind}", "\0", "\udc80", "A1", "offset", "Patient/p1", [1, "a", {}], {"": ""})
+        )  # fmt: skip
+
+
+json_changed = _tree_changed(json.loads, json.dumps)
+yaml_changed = _tree_changed(yaml.safe_load, lambda tree: yaml.safe_dump(tree, allow_unicode=False, sort_keys=False))
 
 
 def mutated(content: bytes, rng: random.Random, others: list[bytes], kinds: tuple[Mutation, ...]) -> bytes:

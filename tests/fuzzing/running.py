@@ -11,7 +11,7 @@ from types import FrameType
 from tests.fuzzing.mutations import mutated
 from tests.fuzzing.targets import Target
 
-STEPS = 3_000_000
+STEPS = 30_000_000
 """Calls of functions, Python's and C's, that one case may make: a bound on time that no busy machine changes."""
 GROWTH_KB = 700_000
 """By how much one case may raise the most memory that the process ever held."""

@@ -7,10 +7,13 @@ errors only, the two roads of a reader agree, and nothing of the patient's ident
 import io
 import random
 import re
+import shutil
 import socket
 import tarfile
+import tempfile
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -34,13 +37,18 @@ from oncofed.imaging.quality.series import assess
 from oncofed.imaging.references import read
 from oncofed.imaging.residual import Expected, search
 from oncofed.prepare import optouts
+from oncofed.prepare.carry_out import Surroundings, carry_out
 from oncofed.prepare.mapping import load_mapping, map_data
 from oncofed.prepare.plan import read_plan
 from oncofed.prepare.recipe import Recipe
+from oncofed.prepare.release import Node
+from oncofed.prepare.run import Run, State
 from oncofed.prepare.sources import archive, dicomdir, scp
 from oncofed.prepare.verification import Batch, Job, check
+from oncofed.trust.keys import SigningKey
 from oncofed.trust.pseudonyms import Pseudonyms
 from tests.factories.mapping import PATIENTS, write_csv
+from tests.factories.source import a_file
 from tests.fuzzing import mutations
 from tests.fuzzing.mutations import Mutation
 
@@ -545,6 +553,34 @@ def _conversation() -> list[bytes]:
     return [whole]
 
 
+_JSON = (*[mutations.json_changed] * 6, mutations.text_changed, *mutations.ANY)
+
+
+def _carried_out(content: bytes, folder: Path, rng: random.Random) -> str:
+    """A whole run over forty broken files and a good one: it goes on to its end, and the good one is released."""
+    place = Path(tempfile.mkdtemp(dir=folder))
+    source, node = place / "source", place / "node"
+    a_file(source / "good.dcm", 1)
+    (source / "0.dcm").write_bytes(content)
+    for number in range(1, 40):
+        made = mutations.mutated(rng.choice(patients()), rng, patients(), (*mutations.ANY, *mutations.DICOM))
+        (source / f"{number}.dcm").write_bytes(made)
+    plan = place / "plan.yaml"
+    plan.write_text("plan: oncofed/1\nsources: [{folder: source}]\nocr: false\nworkers: 1\ndataset: {id: fuzzed}\n")
+    around = Surroundings(Node(node, NAMES), _pseudonyms, SigningKey.generate())
+    done = carry_out(read_plan(plan), around)
+    assert done.released is not None
+    with Run.open(done.run) as run:
+        (good,) = (file for file in run.files() if file.place == "good.dcm")
+        assert good.state == State.VERIFIED
+        told = Counter({f"{what} {code}": number for what, code, number in run.not_released()})
+        for file in run.files(State.VERIFIED):
+            left = _left(file.target.read_bytes(), pydicom.dcmread(file.path, force=True))
+            assert not left, (file.place, left)
+    shutil.rmtree(place)
+    return "" if not told else "some held back"
+
+
 TARGETS = {
     target.name: target
     for target in (
@@ -556,7 +592,7 @@ TARGETS = {
         Target("dicomdir", _media, (*mutations.ANY, *mutations.DICOM), _dicomdir),
         Target("archive", _archives, mutations.ANY, _unpacked),
         Target(
-            "plan", lambda: [_PLAN], (mutations.text_changed, mutations.flipped),
+            "plan", lambda: [_PLAN], (mutations.yaml_changed, mutations.text_changed, mutations.flipped),
             _refusing(read_plan, ".yaml", frozenset(("prepare-plan-invalid",))),
         ),
         Target(
@@ -567,15 +603,16 @@ TARGETS = {
             "opt-outs", lambda: [_OPT_OUTS], (mutations.text_changed, *mutations.ANY),
             _refusing(_opted, ".txt", frozenset(("source-unreadable",))),
         ),
-        Target("mapping", _mappings, (mutations.text_changed, mutations.text_changed, mutations.flipped), _spec),
+        Target("mapping", _mappings, (*[mutations.yaml_changed] * 3, mutations.text_changed), _spec),
         Target("csv", _csv, (mutations.text_changed, *mutations.ANY), _source(".csv", "")),
         Target("excel", _excel, mutations.ANY, _source(".xlsx", "")),
         Target("sqlite", _databases, mutations.ANY, _source(".db", "")),
         Target("parquet", _parquet, mutations.ANY, _source(".parquet", "")),
-        Target("fhir", lambda: [_FHIR], (mutations.text_changed, *mutations.ANY), _source(".json", "fhir-mcode")),
+        Target("fhir", lambda: [_FHIR], _JSON, _source(".json", "fhir-mcode")),
         Target(
-            "eform", lambda: [_EFORM], (mutations.text_changed, *mutations.ANY), _source(".json", "chaimeleon-eform")
+            "eform", lambda: [_EFORM], _JSON, _source(".json", "chaimeleon-eform")
         ),
+        Target("run", patients, (*mutations.ANY, *mutations.DICOM), _carried_out),
         Target("receiver", _conversation, mutations.ANY, _received),
     )
 }  # fmt: skip

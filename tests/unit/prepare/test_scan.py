@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -321,3 +322,22 @@ def test_what_is_not_released_is_listed_and_counted(run: Run, folder: Path) -> N
         ("no file", "prepare-link-broken", 1),
     ]
     assert [group.modalities for group in review.groups(run)] == ["CT, other"]
+
+
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_a_dicomdir_that_is_bent_stops_nothing(run: Run, folder: Path) -> None:
+    """Without preamble, and naming a file by what no file can be named."""
+    medium = Path(pydicom.data.__file__).parent / "test_files" / "dicomdirtests" / "DICOMDIR"
+    content = medium.read_bytes()
+    (folder / "bare").mkdir()
+    (folder / "bare" / "DICOMDIR").write_bytes(content[132:])
+    (folder / "long").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(medium)
+        dataset.DirectoryRecordSequence[3].ReferencedFileID = ["A" * 300]
+        dataset.save_as(folder / "long" / "DICOMDIR")
+    a_series(folder / "good", 1)
+    scan(run, folder)
+    assert run.counts()["skipped"] == {"file-dicomdir": 2}
+    assert os.path.join("long", "A" * 300) in run.notes()["prepare-dicomdir-missing"]

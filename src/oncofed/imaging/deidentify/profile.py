@@ -157,7 +157,7 @@ def read_profile(path: Path) -> Profile:
             age_cap=int(given.get("age_cap", base.age_cap)),
             date_shift_days=_two(given.get("date_shift_days", base.date_shift_days)),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadInput("profile-invalid", f"{path.name} holds a value of the wrong type") from error
 
 

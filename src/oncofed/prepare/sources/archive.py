@@ -92,7 +92,8 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> tupl
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        return _given_up(directory, UNREADABLE if error.errno else DAMAGED)  # gzip and bz2 raise it without a number
+        # gzip and bz2 raise it without a number, a seek to before the start as EINVAL
+        return _given_up(directory, DAMAGED if error.errno in (None, errno.EINVAL) else UNREADABLE)
     except RuntimeError:  # what zipfile raises where a password is needed
         return _given_up(directory, LOCKED)
     return members, ""

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pydicom
 
-from oncofed.imaging.headers import BROKEN
+from oncofed.imaging.elements import BROKEN
 
 MISSING = "prepare-dicomdir-missing"
 OUTSIDE = "prepare-dicomdir-outside"
@@ -24,6 +24,13 @@ def absent(dicomdir: Path) -> list[tuple[str, str]]:
         place = PurePosixPath(*([parts] if isinstance(parts, str) else map(str, parts)))
         if place.is_absolute() or ".." in place.parts:
             found.append((place.name, OUTSIDE))
-        elif not any((dicomdir.parent / spelled).exists() for spelled in (place, str(place).lower())):
+        elif not any(_stands(dicomdir.parent / spelled) for spelled in (place, str(place).lower())):
             found.append((str(place), MISSING))
     return found
+
+
+def _stands(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than names can be
+        return False

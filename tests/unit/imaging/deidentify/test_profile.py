@@ -74,6 +74,7 @@ def test_options_replace_those_of_the_profile_it_is_based_on(tmp_path: Path) -> 
         'clean_pixels = "yes"',
         "age_cap = 500",
         'age_cap = "old"',
+        "age_cap = inf",
         "age_cap = " + "9" * 5000,
         "words = " + "[" * 3000,
         "date_shift_days = [0, 0]",
