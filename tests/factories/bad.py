@@ -40,7 +40,7 @@ HELD = {
 """Held back for a person to look at."""
 LEFT = {"no-dicom": "file-not-dicom"}
 """Left out: there is nothing to decide."""
-PLACES = {"loop": "prepare-link-loop", "closed": "file-unreadable"}
+PLACES = {"loop": "prepare-link-loop", "closed": "file-unreadable", "absent": "prepare-dicomdir-missing"}
 """No files: links and folders."""
 TAKEN = (
     "mis-encoded", "wrong-vr", "deflated", "big-endian", "implicit", "nested", "group-lengths", "twice", "without-meta",
@@ -68,6 +68,7 @@ def bad_folder(folder: Path) -> None:
     _one(folder / named("closed"), "inside", 60)
     os.chmod(folder / named("closed"), 0)
     os.chmod(_one(folder, "unreadable", 61), 0)
+    _medium(folder)
     _people(folder)
     _charsets(folder / "charsets")
 
@@ -188,6 +189,19 @@ def _archives(folder: Path) -> None:
     with tarfile.open(folder / f"{named('packed')}.tar.gz", "w:gz") as packed:
         packed.add(sound, f"{NAME} 52/1.dcm")
     sound.unlink()
+
+
+def _medium(folder: Path) -> None:
+    """A DICOMDIR that names a file which is not there, by a name that is none by the standard."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(
+            Path(pydicom.data.__file__).parent / "test_files" / "dicomdirtests" / "DICOMDIR-nopatient"
+        )
+        (record,) = dataset.DirectoryRecordSequence[:1]
+        record.ReferencedFileID = named("absent")
+        dataset.DirectoryRecordSequence = [record]
+        dataset.save_as(folder / "DICOMDIR")
 
 
 def _people(folder: Path) -> None:

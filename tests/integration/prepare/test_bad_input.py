@@ -26,6 +26,8 @@ from oncofed.imaging.headers import read_header
 from oncofed.node import enrolment
 from oncofed.prepare.run import Run, State
 from tests.factories.bad import CHARSET_FILES, DEEP, HELD, LEFT, NAME, NUMBER, PLACES, TAKEN, bad_folder, named
+from tests.factories.mapping import write_csv, write_mapping
+from tests.factories.source import a_series
 
 PRIVATE = ("journal.sqlite", "index.parquet", "quarantine.tsv", "review.tsv", "incoming", "lock")
 """What of a run's directory may name patients; all other files may leave the hospital."""
@@ -245,3 +247,51 @@ def test_nobodys_pictures_are_mixed(carried: Carried) -> None:
 def test_again_nothing_is_left_to_do(carried: Carried) -> None:
     assert carried.again["release"]["already"]
     assert carried.again["files"]["quarantined"] == dict(sorted(Counter(HELD.values()).items()))
+
+
+SOURCE = "source:\n  format: csv\n  relations:\n    people: {file: people.csv}\n"
+FAULTS = {
+    "cycle": ("extends: tested.yaml\n", "mapping-cycle", "tested.yaml extends tested.yaml"),
+    "cycle of relations": (
+        SOURCE.replace("{file: people.csv}", "{row_of: b}\n    b: {row_of: people}"),
+        "mapping-cycle", "relation people is"),
+    "unknown column": (
+        SOURCE + "tables: {patient: [{from: people, columns: {birth_sex: {column: sxe, vocabulary: sex}}}]}\n",
+        "mapping-column-unknown", "no column “sxe”; did you mean “sex”"),
+    "unknown target": (
+        SOURCE + "tables: {patient: [{from: people, columns: {birth_sexe: sex}}]}\n",
+        "mapping-invalid", "no column “birth_sexe”"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_mapping_is_told_at_once_and_the_run_goes_on_after_it(
+    name: str, tmp_path: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any image is touched, with its place; nothing of the table that it reads is printed."""
+    text, code, words = FAULTS[name]
+    a_series(tmp_path / "source", 1)
+    write_csv(tmp_path, "people", f"pid,sex\n{NUMBER}1,{NAME}")
+    write_mapping(
+        tmp_path, text if "tables" in text or "extends" in text else text + "tables: {patient: [{from: people}]}\n"
+    )
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "plan: oncofed/1\nsources: [{folder: source}]\nrun: run\nworkers: 1\n"
+        "clinical: {mapping: tested.yaml, source: people.csv}\n"
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["prepare", "run", str(plan), "--data-dir", str(data_dir)])
+    printed = "".join(capsys.readouterr())
+    assert ended.value.code == CODES[code].exit_status == 2
+    assert code in printed
+    assert words in printed
+    assert_clean("what is printed", printed.encode())
+    assert "quarantined" not in told("prepare", "status", "--run", tmp_path / "run", "--json")
+    if name == "unknown column":
+        write_mapping(tmp_path, text.replace("sxe", "sex"))
+        with contextlib.suppress(SystemExit):
+            main(["prepare", "run", str(plan), "--data-dir", str(data_dir)])
+        printed = "".join(capsys.readouterr())
+        assert "1 files verified" in printed
+        assert_clean("what is printed", printed.encode())
