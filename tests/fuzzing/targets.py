@@ -508,10 +508,15 @@ def _received(content: bytes, folder: Path, _rng: random.Random) -> str:
 
 
 def _send(port: int, content: bytes) -> bytes:
-    """Send, say that this was all, and read what is answered."""
+    """Send, the rest only after a whole request was answered; say that this was all, and read what is answered."""
+    first = 6 + int.from_bytes(content[2:6]) if content[:1] == b"\1" else 0
     with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
         answer = b""
         try:
+            if 6 < first <= len(content):
+                peer.sendall(content[:first])
+                content = content[first:]
+                answer = peer.recv(65_536)
             peer.sendall(content)
             peer.shutdown(socket.SHUT_WR)
             while part := peer.recv(65_536):
