@@ -14,6 +14,11 @@ from oncofed.prepare.mapping.readers.fhir import read_fhir
 from oncofed.prepare.mapping.readers.tables import nothing_sql, read_tables
 from oncofed.prepare.mapping.spec import Mapping, Relation
 
+_OF_ANOTHER_SHAPE = (
+    ValueError, TypeError, LookupError, AttributeError, RuntimeError, duckdb.ProgrammingError, duckdb.DataError,
+)  # fmt: skip
+"""What a reader raises on a document whose parts are other things than they should be."""
+
 
 @dataclass
 class Opened:
@@ -41,7 +46,12 @@ def open_source(connection: duckdb.DuckDBPyConnection, mapping: Mapping, path: P
     if not path.exists():
         raise BadInput("source-unreadable", "there is no such file or folder")
     reading = {"fhir": read_fhir, "eform": read_eform}.get(mapping.source.format, read_tables)
-    raw = reading(connection, mapping.source, path)
+    try:
+        raw = reading(connection, mapping.source, path)
+    except _OF_ANOTHER_SHAPE as error:
+        raise BadInput(
+            "source-unreadable", f"{path.name} is not of the shape that {mapping.source.format} has"
+        ) from error
     needed = mapping.columns_needed()
     noted = reading is not read_tables
     unread = dict(connection.execute("SELECT kind, number FROM unread").fetchall()) if noted else {}
