@@ -113,7 +113,7 @@ def _decoded(asked: dict[str, Any], source: bytes) -> tuple[dict[str, Any], byte
     runner.set_options(**asked)
     try:
         frame = gdcm._decode_frame(source, runner)
-    except Exception as error:  # noqa: BLE001 (whatever it is, the answer is that GDCM cannot)
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
         return {"error": type(error).__name__}, b""
     return {name: value for name in _NAMES if (value := runner.get_option(name)) is not None}, frame
 
