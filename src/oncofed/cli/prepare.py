@@ -2,6 +2,7 @@
 
 import json
 import logging
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +45,7 @@ def _prepare() -> None:
     """Turn a hospital's images into a release. The source is never changed."""
     identity.umask()
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # it logs values that bend the standard
+    warnings.filterwarnings("ignore", category=UserWarning)  # ... and warns of them
 
 
 @app.command()

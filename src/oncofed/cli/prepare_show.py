@@ -13,7 +13,7 @@ from rich.table import Table
 
 from oncofed.contracts.codes import CODES
 from oncofed.prepare.review import QUARANTINE
-from oncofed.prepare.run import Run, State
+from oncofed.prepare.run import Run
 
 if TYPE_CHECKING:
     from oncofed.prepare.checks import Findings
@@ -89,18 +89,10 @@ def sentence(found: dict[str, int]) -> str:
 
 def left_out(run: Run) -> None:
     """Say, code by code, what was quarantined or left out."""
-    counts = run.counts()
-    lines = [
-        (number, code, state == State.QUARANTINED)
-        for state, by_code in counts.items()
-        for code, number in by_code.items()
-        if code
-    ]
-    lines += [(len(places), code, False) for code, places in run.notes().items()]
-    for number, code, held in sorted(lines, key=lambda line: (not line[2], line[1])):
-        word = "held back" if held else "left out "
-        typer.echo(f"  {word} {number:>7,}  {CODES[code].title} [{code}]")
-    if any(held for _, _, held in lines):
+    lines = run.not_released()
+    for what, code, number in lines:
+        typer.echo(f"  {what:<9} {number:>7,}  {CODES[code].title} [{code}]")
+    if any(what == "held back" for what, _, _ in lines):
         typer.echo("  `oncofed prepare review` lists what is held back.")
 
 

@@ -350,8 +350,16 @@ def read_with_pydicom(stream: BinaryIO) -> FileHeader:
         meta = dataset.file_meta
         syntax, kind = (str(meta.get(name, "")) for name in ("TransferSyntaxUID", "MediaStorageSOPClassUID"))
         raw = {tag: value for tag in ATTRIBUTES if (value := _raw(dataset, tag)) is not None}
+        if not raw.keys() >= _IDENTIFYING and _ends_inside(dataset):
+            raise EOFError  # what is missing is missing because it cannot be read
     little = dataset.original_encoding[1] is not False
     return FileHeader(_texts(raw, little=little), syntax, kind, byte_level=False)
+
+
+def _ends_inside(dataset: Dataset) -> bool:
+    """Whether an element is said to be longer than the file."""
+    raw = [element for element in dataset.values() if isinstance(element, RawDataElement)]
+    return any(element.length not in (_UNDEFINED, len(element.value or b"")) for element in raw)
 
 
 def looks_bare(begin: bytes) -> bool:
@@ -368,4 +376,4 @@ def _raw(dataset: Dataset, tag: int) -> bytes | None:
         return element.value
     value = element.value  # SpecificCharacterSet, which pydicom reads as it goes
     names = [value] if isinstance(value, str) else list(value or ())
-    return "\\".join(map(str, names)).encode()
+    return "\\".join(map(str, names)).encode("latin-1", "replace")

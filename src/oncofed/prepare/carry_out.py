@@ -56,13 +56,13 @@ def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
     recipe = Recipe(around.key, plan.profile, plan.project, plan.ocr)
     progress = around.progress
     with Run.create(plan.run, project=plan.project) as run, run.working():
+        if plan.clinical is not None:  # first: a fault of the mapping is told before hours of work, not after them
+            stages.map_clinical(run, plan.clinical.mapping, plan.clinical.origin(), progress=progress)
         _bring_in(run, plan, progress)
         count = plan.workers or (1 if run.number(State.INDEXED, State.DEIDENTIFIED) < FEW else 0)
         with parallel.workers(count, plan.scheduler) as hands:
             deidentify(run, recipe, workers=hands, progress=progress)
             verification = verify(run, recipe, workers=hands, progress=progress)
-        if plan.clinical is not None:
-            stages.map_clinical(run, plan.clinical.mapping, plan.clinical.origin(), progress=progress)
         tables.index(run, recipe, progress=progress)
         findings = stages.check_quality(run, progress=progress)
         certify(run, recipe, around.signing)

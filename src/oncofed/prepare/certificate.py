@@ -152,6 +152,7 @@ def _statement(run: Run, policy: Policy, images: bytes, now: datetime) -> Statem
             "released": run.number(State.VERIFIED),
             "held_back": _by_code(run, State.QUARANTINED),
             "left_out": _by_code(run, State.SKIPPED),
+            "no_file": {code: len(places) for code, places in run.notes().items()},
             "accepted_by_a_person": _accepted(run),
         },
         "patients": verification.patients,

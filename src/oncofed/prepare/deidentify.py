@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import logging
+import re
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,7 @@ _BY_VERIFICATION = (
 """Codes of the verification: what they say is of the last policy."""
 _DISK_FULL = "disk-full"
 _FLUSHED_S = 0.5
+_IS_UID = re.compile(r"\d+(\.\d+)*", re.ASCII).fullmatch
 _FILES, _BYTES = 40, 64 << 20
 """A batch is of one series, and no larger than this (one file may be)."""
 
@@ -188,8 +190,13 @@ def target_of(file: RunFile, tools: Tools) -> str:
     header, names = file.header, tools.pseudonyms
     key = names.patient(header.get("PatientID", ""), header.get("IssuerOfPatientID", ""))
     uids = [header[name] for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
-    study, series, instance = map(tools.uid, uids)
+    study, series, instance = (_as_place(tools.uid(uid), tools) for uid in uids)
     return f"images/{key or names.without_patient_id(uids[0])}/{study}/{series}/{instance}.dcm"
+
+
+def _as_place(uid: str, tools: Tools) -> str:
+    """A UID as the name of a folder or file; one that is none (a profile may keep what stands there) is hashed."""
+    return uid if len(uid) <= 64 and _IS_UID(uid) else tools.pseudonyms.own_uid(uid)
 
 
 def _measured(file: RunFile) -> bool:

@@ -13,6 +13,7 @@ from oncofed.contracts.base import Slug
 from oncofed.contracts.catalogue import DatasetClass, DatasetRecord
 from oncofed.contracts.errors import BadInput
 from oncofed.prepare.mapping import TIMEOUT_S, Database
+from oncofed.prepare.yaml_text import parsed
 
 
 class _Part(BaseModel):
@@ -118,7 +119,7 @@ class Plan(_Part):
 def read_plan(path: Path) -> Plan:
     """The plan in a file, its paths absolute. ``BadInput(prepare-plan-invalid)`` says which entry is wrong."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parsed(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadInput("prepare-plan-invalid", f"{path.name} cannot be read as YAML") from error
     try:

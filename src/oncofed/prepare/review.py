@@ -1,14 +1,16 @@
-"""What waits for a person: files held back, and words that were taken out of descriptions.
+"""What waits for a person: files that are not released, and words that were taken out of descriptions.
 
 Names of files and words identify patients, so they are written to two private files of the run (``quarantine.tsv``,
 ``review.tsv``, mode 0600) and never shown on a screen that others may see or keep.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oncofed.contracts.errors import BadInput
+from oncofed.contracts.vocabulary import normalise
 from oncofed.files import write_durably
 from oncofed.prepare import consistency
 from oncofed.prepare.journal import disk_full_told
@@ -16,6 +18,7 @@ from oncofed.prepare.run import Run, State, readable
 
 QUARANTINE, WORDS = "quarantine.tsv", "review.tsv"
 _PIXELS = "pixels-"
+_ENDS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,12 @@ def groups(run: Run) -> list[Group]:
             FROM files f LEFT JOIN headers h ON h.file = f.id WHERE f.state = 'quarantined'
             GROUP BY f.code, {_TOGETHER} ORDER BY f.code, 1"""  # noqa: S608
     )
-    return [Group(number, code, files, modalities or "") for number, code, files, modalities in rows]
+    return [Group(number, code, files, _known(modalities or "")) for number, code, files, modalities in rows]
+
+
+def _known(modalities: str) -> str:
+    """Modalities that there are: what else stands in the attribute may be anything, a name for one."""
+    return ", ".join(sorted({normalise("modality", one) or "other" for one in modalities.split(",") if one}))
 
 
 _TOGETHER = """CASE WHEN f.code IN ('prepare-patient-shared-id', 'prepare-patient-two-ids') THEN f.patient
@@ -44,20 +52,26 @@ _TOGETHER = """CASE WHEN f.code IN ('prepare-patient-shared-id', 'prepare-patien
 
 
 def write_lists(run: Run) -> None:
-    """Write the two private lists of what waits for a person."""
-    lines = ["number\tcode\tfile\tpatient\tstudy\tseries"]
-    for file in run.files(State.QUARANTINED):
-        header = file.header
-        columns = (header.get(name, "") for name in ("PatientID", "StudyDate", "SeriesDescription"))
-        lines.append("\t".join((str(file.id), file.code, readable(file.place), *columns)))
+    """Write the two private lists: of what is not released, and of words."""
+    lines = ["number\twhat\tcode\tfile\tpatient\tstudy\tseries"]
+    for state, what in ((State.QUARANTINED, "held back"), (State.SKIPPED, "left out")):
+        for file in run.files(state):
+            columns = (file.header.get(name, "") for name in ("PatientID", "StudyDate", "SeriesDescription"))
+            lines.append(_line(str(file.id), what, file.code, readable(file.place), *columns))
+    lines += [_line("", "no file", code, place, "", "", "") for code, places in run.notes().items() for place in places]
     words = ["word\tattribute\tcode\ttimes"]
     for value, path, code, occurs in run.connection.execute(
         "SELECT value, path, code, occurs FROM review ORDER BY occurs DESC, value, path"
     ):
-        words.append(f"{value}\t{path}\t{code}\t{occurs}")
+        words.append(_line(value, path, code, str(occurs)))
     with disk_full_told():
         write_durably(run.directory / QUARANTINE, "\n".join((*lines, "")).encode())
         write_durably(run.directory / WORDS, "\n".join((*words, "")).encode())
+
+
+def _line(*cells: str) -> str:
+    """One line of a table: what would end a cell or a line is a space."""
+    return "\t".join(_ENDS.sub(" ", cell) for cell in cells)
 
 
 def accept(run: Run, number: int, rectangles: Sequence[Sequence[int]] = ()) -> int:

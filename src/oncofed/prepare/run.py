@@ -293,6 +293,17 @@ class Run:
             found.setdefault(state, {})[code] = number
         return found
 
+    def not_released(self) -> list[tuple[str, str, int]]:
+        """What is not released, and why: (held back, left out or no file; code; how many), in this order."""
+        words = {State.QUARANTINED.value: "held back", State.SKIPPED.value: "left out"}
+        found = [
+            (words[state], code, number)
+            for state, codes in self.counts().items()
+            if state in words
+            for code, number in codes.items()
+        ]
+        return found + [("no file", code, len(places)) for code, places in self.notes().items()]
+
     def number(self, *states: State) -> int:
         """How many files are in one of the states."""
         found = self.counts()

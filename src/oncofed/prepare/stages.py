@@ -9,6 +9,7 @@ from pathlib import Path
 from oncofed.contracts.errors import BadInput
 from oncofed.files import write_durably
 from oncofed.prepare.checks import Findings, check
+from oncofed.prepare.checks.findings import NotReleased
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.mapping import Database, MappingReport, map_data
 from oncofed.prepare.progress import Progress, Silent
@@ -46,7 +47,8 @@ def check_quality(run: Run, *, progress: Progress | None = None) -> Findings:
     with run.stage("quality") as facts:
         progress.begin("checking quality", None)
         tables = run.tables if (run.tables / SEAL).is_file() else None
-        findings = check(run.images, tables, run.index_file)
+        behind = tuple(NotReleased(what=what, code=code, number=number) for what, code, number in run.not_released())
+        findings = check(run.images, tables, run.index_file).model_copy(update={"not_released": behind})
         with disk_full_told():
             write_durably(run.directory / FINDINGS, findings.model_dump_json().encode())
         progress.end()

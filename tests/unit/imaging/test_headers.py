@@ -136,3 +136,17 @@ def test_whatever_the_bytes_a_header_or_a_code(name: str, data: st.DataObject) -
     if isinstance(mine, FileHeader) and mine.byte_level and isinstance(peer, FileHeader):
         for keyword in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
             assert mine[keyword] == peer[keyword]
+
+
+def test_a_character_set_that_is_no_ascii_reads_the_same_on_both_roads() -> None:
+    content = (PYDICOM / "test_files" / "CT_small.dcm").read_bytes().replace(b"ISO_IR 100", b"ISO_IR 19\xb2")
+    mine, peer = both(content)
+    assert isinstance(mine, FileHeader)
+    assert replace(mine, byte_level=False) == peer
+
+
+def test_a_header_that_breaks_off_before_the_series_is_damaged_not_without_one() -> None:
+    content = bytearray((PYDICOM / "test_files" / "CT_small.dcm").read_bytes())
+    at = content.index(b"\x10\x00\x10\x00PN")
+    lie = struct.pack("<HH2sHI", 0x0008, 0x1115, b"SQ", 0, 0xFFFFFFFE)
+    assert both(bytes(content[:at] + lie + content[at:])) == ("file-damaged", "file-damaged")

@@ -111,3 +111,10 @@ def test_a_database_named_by_a_variable(tmp_path: Path, monkeypatch: pytest.Monk
     assert read.clinical is not None
     monkeypatch.setenv("CLINIC_URL", "sqlite://")
     assert read.clinical.origin() == Database("sqlite://")
+
+
+@pytest.mark.parametrize("text", ["run: 2020-99-99", "run: !!int x", "run: !!bool x", "run: !!timestamp x", "[" * 5000])
+def test_values_that_yaml_cannot_mean(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.yaml").write_text(text)
+    with pytest.raises(BadInput, match="prepare-plan-invalid"):
+        read_plan(tmp_path / "plan.yaml")

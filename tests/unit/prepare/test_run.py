@@ -9,7 +9,10 @@ import pytest
 
 from oncofed.contracts.errors import BadInput, Corrupt, OncofedError
 from oncofed.prepare import journal
-from oncofed.prepare.run import Run, State, placed, readable, stored
+from oncofed.prepare.deidentify import target_of
+from oncofed.prepare.recipe import Recipe
+from oncofed.prepare.run import Run, RunFile, State, placed, readable, stored
+from oncofed.trust.pseudonyms import Pseudonyms
 
 
 def test_a_run_is_made_once_and_opened_again(tmp_path: Path) -> None:
@@ -96,3 +99,26 @@ def test_a_full_database_has_it_too(tmp_path: Path) -> None:
             run.put(large="x" * 1_000_000)
         with pytest.raises(sqlite3.OperationalError, match="no such table"), journal.disk_full_told():
             run.connection.execute("SELECT * FROM absent")
+
+
+def test_a_uid_is_no_path(tmp_path: Path) -> None:
+    """A profile may keep UIDs as they are; what stands there may be anything."""
+    profile = tmp_path / "keeps.toml"
+    profile.write_text('options = ["retain_uids"]\n')
+    tools = Recipe(lambda: Pseudonyms(bytes(32)), str(profile)).tools
+    for uid, kept in (
+        ("1.2.3", True),
+        ("../../../etc", False),
+        ("..", False),
+        ("/etc", False),
+        ("1" * 65, False),
+        ("", False),
+    ):
+        header = {"PatientID": "P1", "StudyInstanceUID": uid, "SeriesInstanceUID": "1.2", "SOPInstanceUID": "1.3"}
+        file = RunFile(
+            id=1, path=tmp_path, place="a", size=1, state=State.INDEXED, code="", accepted=frozenset(), rectangles="",
+            patient_key="", target=None, header=header,
+        )  # fmt: skip
+        _, _, study, series, instance = target_of(file, tools).split("/")
+        assert (study == uid) is kept
+        assert (series, instance) == ("1.2", "1.3.dcm")

@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ import pydicom
 import pytest
 
 from oncofed.contracts.errors import BadInput, Refused
+from oncofed.prepare import review
 from oncofed.prepare.parallel import Lost
 from oncofed.prepare.run import Run, State
 from oncofed.prepare.scan import Scanned, scan
@@ -296,3 +298,48 @@ def test_nifti_is_told_apart_from_archives_and_rubbish(run: Run, folder: Path) -
     a_series(folder / "dicom", 1)
     scan(run, folder)
     assert codes(run) == {"file-nifti": 2, "file-not-dicom": 1}
+
+
+def test_what_is_not_released_is_listed_and_counted(run: Run, folder: Path) -> None:
+    a_series(folder, 2)
+    (folder / "two\tcells\nand lines.dcm").write_text("Dear colleague")
+    a_file(folder / "conflict.dcm", 1, SeriesNumber=3, Modality="SMITH")
+    (folder / "nowhere").symlink_to(folder / "nothing")
+    scan(run, folder)
+    review.write_lists(run)
+    _, *rows = [line.split("\t") for line in (run.directory / review.QUARANTINE).read_text().splitlines()]
+    assert [(row[1], row[2]) for row in rows] == [
+        ("held back", "prepare-instance-conflict"),
+        ("held back", "prepare-instance-conflict"),
+        ("left out", "file-not-dicom"),
+        ("no file", "prepare-link-broken"),
+    ]
+    assert [row[3] for row in rows[2:]] == ["two cells and lines.dcm", "nowhere"]
+    assert {len(row) for row in rows} == {7}
+    assert run.not_released() == [
+        ("held back", "prepare-instance-conflict", 2),
+        ("left out", "file-not-dicom", 1),
+        ("no file", "prepare-link-broken", 1),
+    ]
+    assert [group.modalities for group in review.groups(run)] == ["CT, other"]
+
+
+def test_a_dicomdir_that_is_bent_stops_nothing(run: Run, folder: Path) -> None:
+    """Without preamble, and naming a file by what no file can be named."""
+    medium = Path(pydicom.data.__file__).parent / "test_files" / "dicomdirtests" / "DICOMDIR"
+    content = medium.read_bytes()
+    (folder / "bare").mkdir()
+    (folder / "bare" / "DICOMDIR").write_bytes(content[132:])
+    (folder / "long").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(medium)
+        dataset.DirectoryRecordSequence[3].ReferencedFileID = ["A" * 300]
+        dataset.save_as(folder / "long" / "DICOMDIR")
+    (folder / "number").mkdir()
+    at = content.index(b"\x04\x00\x00\x15CS")  # ReferencedFileID as a number
+    (folder / "number" / "DICOMDIR").write_bytes(content[:at] + b"\x04\x00\x00\x15US" + content[at + 6 :])
+    a_series(folder / "good", 1)
+    scan(run, folder)
+    assert run.counts()["skipped"] == {"file-dicomdir": 3}
+    assert os.path.join("long", "A" * 300) in run.notes()["prepare-dicomdir-missing"]

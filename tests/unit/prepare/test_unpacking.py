@@ -187,3 +187,21 @@ def test_a_full_disk_stops_the_stage_and_changes_nothing(
     monkeypatch.undo()
     unpacking.unpack_all(run, Silent())
     assert run.counts()["skipped"] == {"file-archive": 1}
+
+
+@pytest.mark.parametrize("kind", ["bztar", "xztar", "gztar", "zip"])
+def test_an_archive_that_is_damaged_inside(run: Run, folder: Path, tmp_path: Path, kind: str) -> None:
+    """Each library says it in its own way, some as an error of the operating system without a number."""
+    a_series(tmp_path / "loose", 3)
+    packed(tmp_path / "loose", folder / "exam", kind)
+    (archive,) = folder.iterdir()
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 4 : len(content) // 2] = b"\xaa" * (len(content) // 2 - len(content) // 4)
+    archive.write_bytes(content)
+    a_series(folder / "other", 1)
+    scan(run, folder)
+    assert run.counts()["quarantined"] == {"prepare-archive-damaged": 1}
+
+
+def test_an_archive_that_may_no_longer_be_read(tmp_path: Path) -> None:
+    assert unpack(tmp_path / "gone.zip", tmp_path / "into") == ([], "file-unreadable")

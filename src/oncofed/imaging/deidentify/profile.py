@@ -138,7 +138,7 @@ def read_profile(path: Path) -> Profile:
     """
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
         raise BadInput("profile-invalid", f"{path.name} cannot be read as TOML") from error
     if unknown := given.keys() - _KEYS:
         raise BadInput("profile-invalid", f"unknown: {', '.join(sorted(unknown))}")
@@ -157,7 +157,7 @@ def read_profile(path: Path) -> Profile:
             age_cap=int(given.get("age_cap", base.age_cap)),
             date_shift_days=_two(given.get("date_shift_days", base.date_shift_days)),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadInput("profile-invalid", f"{path.name} holds a value of the wrong type") from error
 
 

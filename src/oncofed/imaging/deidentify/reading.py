@@ -94,13 +94,14 @@ def read(stream: BinaryIO, *, with_pixels: bool) -> Opened:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")  # pydicom warns of every value that bends the standard
             found = _read(stream, with_pixels=with_pixels)
+            media_class = str(found.dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     except InvalidDicomError:
         raise BadInput("file-not-dicom") from None
     except BROKEN:
         raise Corrupt("file-damaged") from None
     if any("end of file" in str(one.message).lower() for one in told):
         raise Corrupt("file-damaged", "it ends too early")
-    if str(found.dataset.file_meta.get("MediaStorageSOPClassUID", "")) == MediaStorageDirectoryStorage:
+    if media_class == MediaStorageDirectoryStorage:
         raise BadInput("file-dicomdir")
     if not len(found.dataset):
         raise Corrupt("file-damaged", "it holds nothing")

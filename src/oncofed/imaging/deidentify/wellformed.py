@@ -30,7 +30,7 @@ _META_BEGIN = 144
 _DEEPEST = 64
 _DEFAULT = ("iso8859",)
 _CHARACTER_SET = BaseTag(0x00080005)
-_TRANSFER_SYNTAX = 0x00020010
+_TRANSFER_SYNTAX, _PIXEL_REPRESENTATION = 0x00020010, 0x00280103
 _OTHER_ROADS = frozenset({ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian})
 
 _header = struct.Struct("<HH2sH").unpack_from
@@ -146,6 +146,8 @@ class _Parser:
                 at = stop
                 if plain == 0x00080005:
                     charset = _charset(value)
+                elif plain == _PIXEL_REPRESENTATION and vr != "US":
+                    raise _NotWellFormedError  # pydicom converts it as it reads, to know what other values mean
             last = plain
         return found, at
 

@@ -14,6 +14,7 @@ import pydicom
 from pydicom.pixels.processing import apply_modality_lut
 
 from oncofed.contracts.errors import BadInput
+from oncofed.imaging import codecs  # noqa: F401 (pixel_array decodes by it)
 from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.quality.geometry import SAME_PLACE_MM, UNEVEN_SHARE, orthonormal
 

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from pydicom import Dataset, uid
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, itemize_fragment
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.encoders.base import get_encoder
 from pydicom.pixels.processing import apply_color_lut
 
+from oncofed.imaging.codecs import get_decoder
 from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.pixels.frames import BIG, Layout, Undecodable, layout, opened, stored, syntax
 from oncofed.imaging.pixels.rectangles import Rectangle, pixels_in

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from pydicom.dataset import Dataset
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.utils import iter_pixels
 
+from oncofed.imaging.codecs import get_decoder, iter_pixels
 from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.quality.likeness import likeness
 

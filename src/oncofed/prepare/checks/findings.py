@@ -45,6 +45,14 @@ class LeftOut(Record):
     code: str
 
 
+class NotReleased(Record):
+    """Files of the source, or places in it, that are not in the release. ``what``: held back, left out or no file."""
+
+    what: str
+    code: str
+    number: int
+
+
 class AlikePatients(Record):
     """Two patients with images that look alike. ``exact``: how many of the pairs are equal pixel for pixel."""
 
@@ -310,6 +318,8 @@ class Findings(Record):
     tool_version: str
     indexed: int | None = None
     """Files of the source in the run's index, where one was given: what is not among the images was left behind."""
+    not_released: tuple[NotReleased, ...] = ()
+    """What the run left behind, code by code; () where images were checked without a run."""
     images: ImageFindings
     clinical: ClinicalFindings | None = None
     agreement: AgreementFindings | None = None

@@ -12,8 +12,8 @@ import pydicom
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_windowing
-from pydicom.pixels.utils import iter_pixels
 
+from oncofed.imaging.codecs import iter_pixels
 from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.pixels.risk import Level, assess
 from oncofed.imaging.quality.series import SeriesQuality

@@ -5,6 +5,7 @@ repeated keys are refused.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from oncofed.contracts.errors import BadInput
 from oncofed.contracts.vocabulary import nearest
 from oncofed.prepare.mapping.codes import CodeMap, read_code_map
 from oncofed.prepare.mapping.spec import Mapping
+from oncofed.prepare.yaml_text import parsed
 
 PRESETS = Path(__file__).parent / "presets"
 _LARGEST = 2_000_000
@@ -44,8 +46,8 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = {str(key) for key in keys if keys.count(key) > 1}
+        keys = Counter(str(self.construct_object(key, deep=True)) for key, _ in node.value)
+        repeated = {key for key, times in keys.items() if times > 1}
         if repeated:
             raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {', '.join(sorted(repeated))} stands there twice")
         return super().construct_mapping(node, deep)
@@ -110,8 +112,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST:
             raise BadInput("mapping-invalid", f"{path.name} is larger than a mapping can be")
-        given = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        given = parsed(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "problem", None) or str(error)
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""

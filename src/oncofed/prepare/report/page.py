@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from oncofed.contracts.codes import CODES
 from oncofed.imaging.quality.register import CHECKS
 from oncofed.prepare.checks.findings import CheckResult, Findings
 from oncofed.prepare.report.charts import columns
@@ -23,6 +24,7 @@ STATEMENTS = (
     ("files released", "statement.files.released"),
     ("held back", "statement.files.held_back"),
     ("left out", "statement.files.left_out"),
+    ("no file", "statement.files.no_file"),
     ("files read again", "statement.verification.verified"),
     ("references resolved before", "statement.verification.resolved_before"),
     ("references resolved after", "statement.verification.resolved_after"),
@@ -55,7 +57,7 @@ def _environment() -> Environment:
     environment.filters.update(
         number=number, percent=percent, size=size, short=short, places=places, statements=statements, sentence=sentence
     )
-    environment.globals.update(columns=columns, STATES=STATES, SEVERITIES=SEVERITIES, CHECKS=CHECKS)
+    environment.globals.update(columns=columns, STATES=STATES, SEVERITIES=SEVERITIES, CHECKS=CHECKS, CODES=CODES)
     return environment
 
 

@@ -4,8 +4,11 @@ Members are written under numbers, never under their own names, so no path of an
 is unpacked is counted as it comes, not as it is announced; an archive that grows beyond all bounds is given up whole.
 """
 
+import errno
+import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from oncofed.imaging.headers import NOT_DICOM, looks_bare
+from oncofed.imaging.headers import NOT_DICOM, UNREADABLE, looks_bare
 
 ARCHIVE = "file-archive"
 BOMB = "prepare-archive-bomb"
@@ -25,6 +28,11 @@ SPECIAL = "prepare-file-special"
 NESTED = "prepare-archive-nested"
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+_BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
+    ValueError, LookupError, OverflowError, RecursionError,
+)  # fmt: skip
+"""What zipfile and tarfile raise on damaged archives."""
 _CHUNK = 1 << 20
 _BEGIN = 512
 DEEPEST = 3
@@ -70,17 +78,22 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> tupl
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, mode=0o700)
-    allowance = _Allowance(archive.stat().st_size, limits or Limits(), directory)
     members: list[Member] = []
     try:
+        allowance = _Allowance(archive.stat().st_size, limits or Limits(), directory)
         for member in _members(archive, directory, allowance):
             members.append(member)
             if len(members) > allowance.limits.members:
                 raise _Grown
     except _Grown:
         return _given_up(directory, BOMB)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, ValueError):
+    except _BROKEN:
         return _given_up(directory, DAMAGED)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # gzip and bz2 raise it without a number, a seek to before the start as EINVAL
+        return _given_up(directory, DAMAGED if error.errno in (None, errno.EINVAL) else UNREADABLE)
     except RuntimeError:  # what zipfile raises where a password is needed
         return _given_up(directory, LOCKED)
     return members, ""

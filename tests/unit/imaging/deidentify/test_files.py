@@ -499,3 +499,17 @@ def test_the_gate_of_the_byte_level_road(body: bytes, passes: bool, tmp_path: Pa
 )
 def test_the_gate_stays_shut_for_other_beginnings(head: bytes) -> None:
     assert wellformed.parsed(head + NAME, whole=True) is None
+
+
+def test_a_meta_information_of_unknown_representations_is_damaged(tmp_path: Path) -> None:
+    content = saved(small(PixelData=b"\1\2\3\4"))
+    at = content.index(b"\x02\x00\x03\x00UI")
+    broken = content[: at - 8] + b"\x02\x00\x02\x00U\xe0\0\0" + content[at:]
+    assert outcome(broken, tmp_path / "a.dcm") in REFUSED
+
+
+def test_both_roads_agree_on_what_pydicom_converts_as_it_reads(tmp_path: Path) -> None:
+    content = saved(small(PixelRepresentation=0, BitsStored=8, PixelData=b"\1\2\3\4"))
+    path = tmp_path / "source.dcm"
+    path.write_bytes(content.replace(b"\x28\x00\x03\x01US", b"\x28\x00\x03\x01IS"))
+    assert check(path, tmp_path) == ""

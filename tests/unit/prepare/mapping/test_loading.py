@@ -20,6 +20,9 @@ FAULTS = {
     "an alias": ("a: &x [1]\nb: *x", "mapping-invalid", "aliases"),
     "a key twice": ("title: a\ntitle: b", "mapping-invalid", "twice"),
     "a tag": ("title: !!python/object/apply:os.system [true]", "mapping-invalid", "could not determine a constructor"),
+    "a number that is none": ("title: !!int x", "mapping-invalid", "not of the kind"),
+    "a mapping that is a list": ("title: !!map [1]", "mapping-invalid", "tested.yaml"),
+    "a day that is none": ("title: !!timestamp x", "mapping-invalid", "not of the kind"),
     "no tables": (HEADER + "source: {format: csv}", "mapping-invalid", "tables"),
     "nothing fills patient": (HEADER + "source: {format: csv}\ntables: {}", "mapping-invalid", "table patient"),
     "an unknown key": (HEADER + PATIENTS + "surprise: 1\n", "mapping-invalid", "surprise"),
@@ -76,6 +79,9 @@ def test_a_mapping_is_no_data_and_not_large(tmp_path: Path) -> None:
         load_mapping(tmp_path / "m.yaml")
     (tmp_path / "m.yaml").write_text("#" * 2_100_000)
     with pytest.raises(BadInput, match="larger than a mapping can be"):
+        load_mapping(tmp_path / "m.yaml")
+    (tmp_path / "m.yaml").write_text("".join(f"k{n}: 1\n" for n in range(60_000)))
+    with pytest.raises(BadInput, match="mapping-invalid"):  # and not only after a minute
         load_mapping(tmp_path / "m.yaml")
     (tmp_path / "m.yaml").write_text("[" * 5000)
     with pytest.raises(BadInput, match="mapping-invalid"):

@@ -476,6 +476,33 @@ def test_no_shape_of_a_resource_breaks_the_reader(
         assert set(read_fhir(connection, spec, file).tables) == set(names)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"subjectName": "A", "eForm": {"pages": 5}}]',
+        '[{"subjectName": "A", "eForm": {"pages": {"p": {"\\udc80": "\\udc80"}}}}]',
+        '[{"subjectName": "\\udc80", "eForm": {"pages": []}}]',
+    ],
+)
+def test_an_e_form_of_another_shape(tmp_path: Path, text: str) -> None:
+    (tmp_path / "eforms.json").write_text(text)
+    with pytest.raises(BadInput, match="source-unreadable"):
+        map_data("chaimeleon-eform", tmp_path / "eforms.json", tmp_path / "out")
+
+
+def test_a_workbook_damaged_inside(tmp_path: Path) -> None:
+    mapping = write_mapping(tmp_path, MAPPING.replace("FORMAT", "excel").replace("RELATION", ""))
+    place = tmp_path / "people.xlsx"
+    workbook = openpyxl.Workbook()
+    workbook.active.append(list(COLUMNS))
+    workbook.save(place)
+    content = bytearray(place.read_bytes())
+    for at in range(100, len(content) - 600, 97):
+        content[at] ^= 0x55
+    place.write_bytes(content)
+    assert outcome(mapping, place, tmp_path / "out") == "source-unreadable"
+
+
 def outcome(mapping: Path, source: Path, out: Path) -> str:
     """The code mapping ends with, or "mapped"."""
     try:

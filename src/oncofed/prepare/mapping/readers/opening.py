@@ -24,6 +24,10 @@ _WHOLE = {"fhir": read_fhir, "eform": read_eform}
 """Formats whose relations all come out of the same files."""
 Copy = Callable[[str, Relation, Pick], tuple[str, ...] | None]
 """Makes ``raw_<name>`` of a relation and says which of its columns it left; None: there is no such relation."""
+_OF_ANOTHER_SHAPE = (
+    ValueError, TypeError, LookupError, AttributeError, RuntimeError, duckdb.ProgrammingError, duckdb.DataError,
+)  # fmt: skip
+"""What a reader raises on a document whose parts are other things than they should be."""
 
 
 @dataclass
@@ -89,7 +93,12 @@ def _copying(connection: duckdb.DuckDBPyConnection, mapping: Mapping, source: Pa
 def _read(connection: duckdb.DuckDBPyConnection, mapping: Mapping, source: Path | Database, copy: Copy) -> Raw:
     reader = _WHOLE.get(mapping.source.format)
     if reader is not None and isinstance(source, Path):
-        return reader(connection, mapping.source, source)
+        try:
+            return reader(connection, mapping.source, source)
+        except _OF_ANOTHER_SHAPE as error:
+            raise BadInput(
+                "source-unreadable", f"{source.name} is not of the shape that {mapping.source.format} has"
+            ) from error
     raw, needed = Raw(), mapping.columns_needed()
     for name, relation in mapping.source.relations.items():
         if relation.row_of:

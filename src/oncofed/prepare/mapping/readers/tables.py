@@ -5,10 +5,13 @@ A source is a file, or a folder whose files are its relations. Nothing is writte
 # ruff: noqa: S608  (names and constants are quoted)
 
 import codecs
+import lzma
 import shutil
 import sqlite3
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +33,11 @@ from oncofed.prepare.mapping.spec import Relation, SourceSpec
 _TEXT = {".csv", ".tsv", ".txt"}
 _EXCEL = {".xlsx", ".xlsm"}
 _DATABASE = {".duckdb", ".sqlite", ".sqlite3", ".db"}
+_BROKEN = (
+    duckdb.Error, sqlite3.Error, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, InvalidFileException,
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError,
+)  # fmt: skip
+"""What the readers of damaged tables, workbooks and databases raise."""
 _LARGEST_WORKBOOK = 2_000_000_000
 """Bytes a workbook may have once unpacked; a small file that claims more is refused."""
 _PART = 1 << 20
@@ -65,15 +73,7 @@ class Files:
             return None
         try:
             return _read(self, file, name, relation, pick)
-        except (
-            duckdb.Error,
-            sqlite3.Error,
-            OSError,
-            ValueError,
-            KeyError,
-            zipfile.BadZipFile,
-            InvalidFileException,
-        ) as error:
+        except _BROKEN as error:
             raise BadInput("source-unreadable", _why(self.spec, file, name)) from error
 
 
