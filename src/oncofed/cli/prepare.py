@@ -129,9 +129,10 @@ def check(
 
     with Run.open(run) as opened:
         recipe = recipe_of(opened, key_of(data_dir))
-        with working(show.suited(workers, opened.number(State.DEIDENTIFIED)), scheduler) as hands:
+        count = opened.number(State.DEIDENTIFIED, State.VERIFIED)
+        with working(show.suited(workers, count), scheduler) as hands:
             verification = verify(opened, recipe, workers=hands, progress=show.Bar())
-        findings = check_quality(opened, progress=show.Bar())
+            findings = check_quality(opened, workers=hands, progress=show.Bar())
         if as_json:
             facts = {"verification": vars(verification), "quality": findings.model_dump(mode="json")}
             typer.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))

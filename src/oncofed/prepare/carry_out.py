@@ -63,8 +63,8 @@ def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
         with parallel.workers(count, plan.scheduler) as hands:
             deidentify(run, recipe, workers=hands, progress=progress)
             verification = verify(run, recipe, workers=hands, progress=progress)
-        tables.index(run, recipe, progress=progress)
-        findings = stages.check_quality(run, progress=progress)
+            tables.index(run, recipe, progress=progress)
+            findings = stages.check_quality(run, workers=hands, progress=progress)
         certify(run, recipe, around.signing)
         write_records(run)
         review.write_lists(run)

@@ -12,6 +12,7 @@ from oncofed.prepare.checks import Findings, check
 from oncofed.prepare.checks.findings import NotReleased
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.mapping import Database, MappingReport, map_data
+from oncofed.prepare.parallel import Workers
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.report import write_report
 from oncofed.prepare.run import Run, State
@@ -35,23 +36,21 @@ def map_clinical(
     return report
 
 
-def check_quality(run: Run, *, progress: Progress | None = None) -> Findings:
+def check_quality(run: Run, *, workers: Workers | None = None, progress: Progress | None = None) -> Findings:
     """Check the quality of what was prepared; the findings stand in ``findings.json`` until the next time.
 
     Raises:
         BadInput: ``source-empty``: nothing is de-identified yet.
     """
-    progress = progress or Silent()
     if not run.number(State.DEIDENTIFIED, State.VERIFIED):
         raise BadInput("source-empty", "nothing is de-identified yet")
     with run.stage("quality") as facts:
-        progress.begin("checking quality", None)
         tables = run.tables if (run.tables / SEAL).is_file() else None
         behind = tuple(NotReleased(what=what, code=code, number=number) for what, code, number in run.not_released())
-        findings = check(run.images, tables, run.index_file).model_copy(update={"not_released": behind})
+        findings = check(run.images, tables, run.index_file, workers=workers, progress=progress)
+        findings = findings.model_copy(update={"not_released": behind})
         with disk_full_told():
             write_durably(run.directory / FINDINGS, findings.model_dump_json().encode())
-        progress.end()
         facts.update({severity: len(findings.failed(severity)) for severity in ("error", "warning")})
     return findings
 

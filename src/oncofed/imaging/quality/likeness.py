@@ -5,7 +5,7 @@ a type II cosine transform; each of the 16 × 16 lowest frequencies is compared 
 size, brightness, contrast, noise or lossy compression (Zauner 2010 compares such hashes); cropping and masks change it.
 """
 
-from collections import defaultdict
+from array import array
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ BANDS = 16
 MOST_BITS_APART = BANDS - 1
 """Alike means at most this many of 256 bits differ. By the pigeonhole principle one of the 16 bands is then equal."""
 MAX_IN_BUCKET = 2_000
+MAX_PARTNERS = 50
 
 Array = np.ndarray[Any, Any]
 
@@ -66,27 +67,49 @@ def bits_apart(first: str, second: str) -> int:
     return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
-def near_duplicates(images: Iterable[tuple[str, str]]) -> Iterator[Alike]:
-    """Pairs of images of two patients that look alike; ``images``: (patient, hash).
+def near_duplicates(images: Iterable[tuple[int, str]]) -> Iterator[Alike]:
+    """Pairs of images of two patients that look alike, each once; ``images``: (number of the patient, hash).
 
     Only images that share a band of the hash are compared; a band shared by more than ``MAX_IN_BUCKET`` images (empty
-    background) tells nothing and is passed over.
+    background) tells nothing and is passed over. Of one image at most ``MAX_PARTNERS`` pairs with later ones are told.
+    Memory: about 60 bytes an image.
     """
-    known = [(patient, print_) for patient, print_ in images if print_]
-    buckets: dict[tuple[int, str], list[int]] = defaultdict(list)
-    width = 64 // BANDS
-    for place, (_, print_) in enumerate(known):
-        for band in range(BANDS):
-            buckets[band, print_[band * width : (band + 1) * width]].append(place)
-    seen: set[tuple[int, int]] = set()
-    for places in buckets.values():
-        if len(places) > MAX_IN_BUCKET:
-            continue
-        for index, first in enumerate(places):
-            for second in places[index + 1 :]:
-                if known[first][0] == known[second][0] or (first, second) in seen:
-                    continue
-                seen.add((first, second))
-                bits = bits_apart(known[first][1], known[second][1])
-                if bits <= MOST_BITS_APART:
-                    yield Alike(first, second, bits)
+    owners, prints = _arrays(images)
+    bands, words = prints.view(np.uint16), prints.view(np.uint64)
+    crowded = np.stack([_crowded(bands[:, band]) for band in range(BANDS)], axis=1)
+    partners = np.zeros(len(owners), dtype=np.int64)
+    for band in range(BANDS):
+        for first, second in _sharing(bands[:, band], ~crowded[:, band]):
+            bits = np.bitwise_count(words[first] ^ words[second]).sum(axis=1)
+            told_before = ((bands[first, :band] == bands[second, :band]) & ~crowded[first, :band]).any(axis=1)
+            near = (bits <= MOST_BITS_APART) & (owners[first] != owners[second]) & ~told_before
+            for one, other, apart in zip(first[near].tolist(), second[near].tolist(), bits[near].tolist(), strict=True):
+                if partners[one] < MAX_PARTNERS:
+                    partners[one] += 1
+                    yield Alike(one, other, apart)
+
+
+def _arrays(images: Iterable[tuple[int, str]]) -> tuple[Array, Array]:
+    """The patients, and the hashes as rows of 32 bytes."""
+    owners, prints = array("q"), bytearray()
+    for owner, print_ in images:
+        owners.append(owner)
+        prints += bytes.fromhex(print_)
+    return np.array(owners, dtype=np.int64), np.frombuffer(prints, dtype=np.uint8).reshape(len(owners), 32)
+
+
+def _crowded(band: Array) -> Array:
+    """Which images share this band with too many others."""
+    _, where, counts = np.unique(band, return_inverse=True, return_counts=True)
+    return np.asarray(counts[where] > MAX_IN_BUCKET)
+
+
+def _sharing(band: Array, wanted: Array) -> Iterator[tuple[Array, Array]]:
+    """All pairs of wanted images equal in a band, as (earlier, later): first neighbours, then those two apart, …"""
+    order = np.flatnonzero(wanted)[np.argsort(band[wanted], kind="stable")]
+    ranked = band[order]
+    starts, apart = np.arange(len(order)), 1
+    while len(starts := starts[starts + apart < len(order)]):
+        starts = starts[ranked[starts] == ranked[starts + apart]]
+        yield order[starts], order[starts + apart]
+        apart += 1

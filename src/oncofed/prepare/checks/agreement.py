@@ -2,15 +2,11 @@
 # ruff: noqa: S608 (SQL of the model's own names)
 
 from collections.abc import Iterator
-from typing import Any
-
-from oncofed.contracts.vocabulary import descendants, normalise
+from oncofed.contracts.vocabulary import descendants
 from oncofed.prepare.checks.clinical import broken
 from oncofed.prepare.checks.findings import AgreementFindings, CheckResult
 from oncofed.prepare.checks.rules import Rule
-from oncofed.prepare.checks.spool import Spool
 from oncofed.prepare.checks.tables import Tables
-from oncofed.warehouse.sources.dicom_headers import age_in_years
 
 ANYWHERE = ("WHOLEBODY", "TRUNK", "CHESTABDPELVIS", "ABDOMENPELVIS", "CHESTABDOMEN")
 """Body parts that may hold any cancer."""
@@ -33,9 +29,8 @@ PLACES: dict[str, tuple[str, ...]] = {
 _YEARS_APART = 1.5
 
 
-def check_agreement(tables: Tables, spool: Spool) -> AgreementFindings:
+def check_agreement(tables: Tables) -> AgreementFindings:
     """Compare what the files say with what the tables say; both under the same pseudonyms."""
-    _load_headers(tables, spool)
     both, images_only, tables_only = tables.rows(
         """SELECT count(*) FILTER (i.patient IS NOT NULL AND p.patient_key IS NOT NULL),
                   count(*) FILTER (p.patient_key IS NULL), count(*) FILTER (i.patient IS NULL)
@@ -48,22 +43,6 @@ def check_agreement(tables: Tables, spool: Spool) -> AgreementFindings:
         patients_tables_only=tables_only,
         checks=tuple(_checks(tables)),
     )
-
-
-def _load_headers(tables: Tables, spool: Spool) -> None:
-    """One row a series: what its first file says."""
-    columns = "patient VARCHAR, study VARCHAR, series VARCHAR, modality VARCHAR, sex VARCHAR, age DOUBLE, n INTEGER"
-    tables.connection.execute(f"CREATE OR REPLACE TEMP TABLE header ({columns})")
-    batch: list[tuple[Any, ...]] = []
-    for instances in spool.by_series():
-        first = instances[0]
-        sex, age = normalise("sex", first.sex), age_in_years(first.age)
-        count = len({one.uid for one in instances})
-        batch.append((first.patient, first.study, first.series, first.modality, sex, age, count))
-    lists = [list(column) for column in zip(*batch, strict=True)] or [[] for _ in range(7)]
-    kinds = ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "DOUBLE", "INTEGER")
-    values = ", ".join(f"unnest(${place}::{kind}[])" for place, kind in enumerate(kinds, start=1))
-    tables.connection.execute(f"INSERT INTO header SELECT {values}", lists)
 
 
 _RULES = (

@@ -29,10 +29,8 @@ def check_annotations(tables: Tables, spool: Spool) -> AnnotationFindings | None
     """What the annotations lack; None where there are none."""
     kinds, methods, gaps = Counter[str](), Counter[str](), Counter[str]()
     segments = complete = 0
-    for instances in spool.by_series():
+    for instances in spool.by_series(*_MARKING, "SR", "ANN"):
         for one in {one.uid: one for one in instances}.values():
-            if one.modality not in (*_MARKING, "SR", "ANN"):
-                continue
             kinds[one.modality] += 1
             for segment in one.segments:
                 segments += 1

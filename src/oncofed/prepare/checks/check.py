@@ -10,12 +10,14 @@ from oncofed.prepare.checks.balance import check_balance
 from oncofed.prepare.checks.clinical import check_clinical
 from oncofed.prepare.checks.fair import check_fair
 from oncofed.prepare.checks.findings import Findings
-from oncofed.prepare.checks.images import Mapper, check_images
+from oncofed.prepare.checks.images import check_images
 from oncofed.prepare.checks.risk import check_risk
 from oncofed.prepare.checks.spool import Spool
 from oncofed.prepare.checks.tables import Tables
 from oncofed.prepare.checks.tier import check_label, check_tier
 from oncofed.prepare.journal import disk_full_told
+from oncofed.prepare.parallel import Workers
+from oncofed.prepare.progress import Progress
 
 
 def check(
@@ -24,12 +26,14 @@ def check(
     index: Path | None = None,
     *,
     sampling_fraction: float | None = None,
-    mapper: Mapper = map,
+    workers: Workers | None = None,
+    progress: Progress | None = None,
 ) -> Findings:
     """Check the DICOM files under ``images`` and, if given, the common-data-model files in ``tables``.
 
-    ``index`` is the run's header index (original identifiers): only counts are taken from it. ``mapper`` applies the
-    reader of files: ``map``, or one that spreads the work over processes. Memory does not grow with the images.
+    ``index`` is the run's header index (original identifiers): only counts are taken from it. ``workers`` read
+    the files (here where none are given); whatever their number, the findings are the same. Memory does not grow with
+    the images.
     ``sampling_fraction``: the share of the population's patients that the release holds, for the journalist's risk.
 
     Raises:
@@ -39,7 +43,7 @@ def check(
     if not images.is_dir():
         raise BadInput("source-unreadable", "there is no such folder of images")
     with disk_full_told(), Spool() as spool, Tables() as model:
-        found = check_images(images, spool, mapper)
+        found = check_images(images, spool, workers, progress)
         if tables is not None:
             model.load(tables)
         model.complete(spool)
@@ -50,7 +54,7 @@ def check(
             indexed=_indexed(model, index),
             images=found,
             clinical=clinical,
-            agreement=check_agreement(model, spool) if model.given else None,
+            agreement=check_agreement(model) if model.given else None,
             annotations=annotations,
             balance=check_balance(model),
             fair=check_fair(found, clinical if model.given else None, annotations),

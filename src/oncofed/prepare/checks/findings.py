@@ -96,6 +96,8 @@ class ImageFindings(Record):
     checks: tuple[CheckResult, ...]
     listed: tuple[SeriesQuality, ...]
     alike: tuple[AlikePatients, ...]
+    """The most alike; ``alike_count`` says how many pairs there are."""
+    alike_count: int
     references: int
     dangling: int
     standard_share: Share

@@ -8,8 +8,8 @@ weighted by what it is worth to research.
 
 import heapq
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -134,15 +134,45 @@ QUASI_IDENTIFIERS = (
 AS_IT_IS: Levels = (0,) * len(QUASI_IDENTIFIERS)
 
 
-class Lattice:
-    """All ways of telling ``rows`` (one a patient, values in the order of ``QUASI_IDENTIFIERS``), as whole numbers."""
+class Coded:
+    """A column of values as whole numbers: each different value is kept once, in the order of first appearance."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        weights = Counter(rows)
-        place_of = {row: place for place, row in enumerate(weights)}
-        self._distinct = np.array([place_of[row] for row in rows], dtype=np.int64)
-        self._counts = np.array(list(weights.values()), dtype=np.int64)
-        self._codes = [_levels(quasi, [row[place] for row in weights]) for place, quasi in enumerate(QUASI_IDENTIFIERS)]
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._codes = array("i")
+
+    def append(self, value: str) -> None:
+        """Take one more value."""
+        self._codes.append(self._places.setdefault(value, len(self._places)))
+
+    @property
+    def codes(self) -> Numbers:
+        """The number of each row's value."""
+        return np.array(self._codes, dtype=np.int64)
+
+    @property
+    def values(self) -> list[str]:
+        """The different values, by their numbers."""
+        return list(self._places)
+
+
+class Lattice:
+    """All ways of telling ``rows`` (one a patient, values in the order of ``QUASI_IDENTIFIERS``), as whole numbers.
+
+    ``rows`` are taken one by one: of each only numbers are kept.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        columns = [Coded() for _ in QUASI_IDENTIFIERS]
+        for row in rows:
+            for column, value in zip(columns, row, strict=True):
+                column.append(value)
+        table = np.stack([column.codes for column in columns], axis=1)
+        weights, self._distinct, self._counts = _distinct(table)
+        self._codes = [
+            _levels(quasi, column.values, weights[:, place])
+            for place, (quasi, column) in enumerate(zip(QUASI_IDENTIFIERS, columns, strict=True))
+        ]
         self._sizes = [[int(codes.max(initial=0)) + 1 for codes in levels] for levels in self._codes]
         entropies = [[self._entropy(codes) for codes in levels] for levels in self._codes]
         self._losses = [
@@ -238,15 +268,19 @@ class Lattice:
         return float(-(shares * np.log2(shares)).sum())
 
 
-def _levels(quasi: Quasi, values: list[str]) -> list[Numbers]:
-    """The values as numbers at each level; each different value is made coarser once."""
-    place_of = {value: place for place, value in enumerate(dict.fromkeys(values))}
-    where = np.array([place_of[value] for value in values], dtype=np.int64)
+def _distinct(table: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """The different rows of a table, the place of each row among them, and how often each stands in it."""
+    rows, places, counts = np.unique(table, axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(rows), np.asarray(places).reshape(-1), np.asarray(counts)
+
+
+def _levels(quasi: Quasi, values: list[str], codes: Numbers) -> list[Numbers]:
+    """The values that ``codes`` number, as numbers at each level; each different value is made coarser once."""
     found = []
     for level in range(len(quasi.levels)):
         told_as: dict[str, int] = {}
-        codes = [told_as.setdefault(quasi.at(level, value), len(told_as)) for value in place_of]
-        found.append(np.array(codes, dtype=np.int64)[where])
+        coarser = [told_as.setdefault(quasi.at(level, value), len(told_as)) for value in values]
+        found.append(np.array(coarser, dtype=np.int64)[codes])
     return found
 
 

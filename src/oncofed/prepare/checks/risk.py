@@ -8,14 +8,14 @@ possible) the mean. l: fewest distinct sensitive values in a class. t: greatest 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from oncofed.prepare.checks.findings import Attacker, Cell, RiskFindings, RiskState, Sensitive, TradeOff
-from oncofed.prepare.checks.generalise import AS_IT_IS, QUASI_IDENTIFIERS, Lattice, Levels, Numbers, told
+from oncofed.prepare.checks.generalise import AS_IT_IS, QUASI_IDENTIFIERS, Coded, Lattice, Levels, Numbers, Row, told
 from oncofed.prepare.checks.tables import Tables
 
 THRESHOLD = 0.09
@@ -40,7 +40,7 @@ class Subjects:
 
     lattice: Lattice
     count: int
-    sensitive: Mapping[str, list[str]]
+    sensitive: Mapping[str, Coded]
 
 
 def check_risk(tables: Tables, sampling_fraction: float | None = None) -> RiskFindings | None:
@@ -79,13 +79,18 @@ def _subjects(tables: Tables) -> Subjects:
         any_value(vital_status),
         (SELECT string_agg(DISTINCT type, '|' ORDER BY type) FROM v_treatment t WHERE t.patient_key = p.patient_key),
         (SELECT max(value) FROM outcome o WHERE o.patient_key = p.patient_key AND kind = 'RECIST_response')"""
-    rows = tables.rows(
-        f"SELECT {columns}, {secrets} FROM patient p WHERE patient_key IS NOT NULL GROUP BY patient_key"  # noqa: S608
-    )
-    width = len(QUASI_IDENTIFIERS)
-    texts = [tuple("" if value is None else str(value) for value in row) for row in rows]
-    sensitive = {name: [row[width + place] for row in texts] for place, (name, _) in enumerate(_SENSITIVE)}
-    return Subjects(Lattice([row[:width] for row in texts]), len(rows), sensitive)
+    query = f"SELECT {columns}, {secrets} FROM patient p WHERE patient_key IS NOT NULL GROUP BY patient_key"  # noqa: S608
+    sensitive = {name: Coded() for name, _ in _SENSITIVE}
+
+    def quasi_identifiers() -> Iterator[Row]:
+        for row in tables.stream(query):
+            texts = ["" if value is None else str(value) for value in row]
+            for column, value in zip(sensitive.values(), texts[len(QUASI_IDENTIFIERS) :], strict=True):
+                column.append(value)
+            yield tuple(texts[: len(QUASI_IDENTIFIERS)])
+
+    lattice = Lattice(quasi_identifiers())
+    return Subjects(lattice, len(lattice.classes(AS_IT_IS)), sensitive)
 
 
 def _state(subjects: Subjects, levels: Levels, fraction: float | None, least: int) -> RiskState:
@@ -104,7 +109,7 @@ def _state(subjects: Subjects, levels: Levels, fraction: float | None, least: in
         sensitive=tuple(
             found
             for name, label in _SENSITIVE
-            if (found := _diverse(name, label, classes[stay], np.array(subjects.sensitive[name], dtype=object)[stay]))
+            if (found := _diverse(name, label, classes, subjects.sensitive[name], stay))
         ),
     )
 
@@ -169,14 +174,15 @@ def journalist_risk(size: int, fraction: float) -> float:
     return min(fraction * total / _STEPS, 1 / size)
 
 
-def _diverse(name: str, label: str, classes: Numbers, values: Numbers) -> Sensitive | None:
-    """l and t of one sensitive variable over the patients for whom it is recorded; None where it does not vary.
+def _diverse(name: str, label: str, classes: Numbers, column: Coded, stay: Numbers) -> Sensitive | None:
+    """l and t of one sensitive variable over the patients who stay and for whom it is recorded; None where it does
+    not vary.
 
     With p the shares in a class and q those of all, t is half the sum of |p - q| over all values; values that are not
     in the class add their q.
     """
-    recorded = values != ""
-    different, codes = np.unique(values[recorded].astype(str), return_inverse=True)
+    recorded = stay & np.array([value != "" for value in column.values], dtype=bool)[column.codes]
+    different, codes = np.unique(column.codes[recorded], return_inverse=True)
     if len(different) < 2:
         return None
     whole = np.bincount(codes) / len(codes)

@@ -6,6 +6,7 @@ Where the tables hold no images, rows are made from what the image files say.
 # ruff: noqa: S608 (SQL of the model's own names; paths are parameters)
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,11 @@ from oncofed.warehouse.sources.dicom_headers import age_in_years
 
 MODEL = {name: table for name, table in TABLES.items() if table.patients}
 _READERS = {".parquet": "read_parquet($1)", ".csv": "read_csv($1, header = true, all_varchar = true)"}
-_MEMORY = "1GB"
+MEMORY = "160MB"
+"""What DuckDB may take; beyond it, it works on disk."""
 _BATCH = 2_000
+"""Series whose rows are inserted at once."""
+_HEADER = "patient VARCHAR, study VARCHAR, series VARCHAR, modality VARCHAR, sex VARCHAR, age DOUBLE, n INTEGER"
 _THROUGH = {
     "cancer_stage": "JOIN (SELECT condition_id, min(patient_key) AS patient_key FROM cancer_condition GROUP BY 1) c "
     "USING (condition_id)",
@@ -53,13 +57,14 @@ class Tables:
     """The tables of one release, in a DuckDB database of its own. Use as a context.
 
     Every table has all columns of the model; ``v_<table>`` is the table with ``patient_key`` where it can be reached.
+    ``header``: of each series in the files, what the first of them says.
     """
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="oncofed-check-")
         self.connection = duckdb.connect(
-            ":memory:",
-            config={"memory_limit": _MEMORY, "temp_directory": self._directory.name, "threads": 2},
+            Path(self._directory.name, "tables.duckdb"),
+            config={"memory_limit": MEMORY, "temp_directory": self._directory.name, "threads": 2},
         )
         self.unfit: list[Unfit] = []
         self.given: set[str] = set()
@@ -68,6 +73,7 @@ class Tables:
         for table in MODEL.values():
             columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
             self.connection.execute(f"CREATE TABLE {table.name} ({columns})")
+        self.connection.execute(f"CREATE TABLE header ({_HEADER})")
 
     def __enter__(self) -> Self:
         return self
@@ -119,8 +125,8 @@ class Tables:
     def complete(self, spool: Spool) -> None:
         """Make rows from the image files for the tables no file was given for, then the views."""
         self.from_images = {name for name in DERIVED_FROM_IMAGES if not self.count(name)}
-        for series in _batches(spool.by_series()):
-            rows = _rows(series)
+        for rows in _batches(spool.by_series()):
+            _append_headers(self.connection, rows.pop("header"))
             for name in self.from_images:
                 append_rows(self.connection, MODEL[name], rows[name])
         if "patient" in self.from_images:
@@ -153,42 +159,54 @@ class Tables:
         return self.rows(query, parameters)[0][0]
 
     def rows(self, query: str, parameters: Iterable[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
+        """All rows of a query: for results that do not grow with the release."""
         return self.connection.execute(query, list(parameters)).fetchall()
 
-
-def _batches(series: Iterable[list[Instance]]) -> Iterator[list[list[Instance]]]:
-    batch: list[list[Instance]] = []
-    for one in series:
-        batch.append(one)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    def stream(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query some at a time; no other query may be asked meanwhile."""
+        result = self.connection.execute(query)
+        while some := result.fetchmany(_BATCH):
+            yield from some
 
 
-def _rows(series: list[list[Instance]]) -> dict[str, list[dict[str, Any]]]:
-    """Rows of each table that images can fill, for some series."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in DERIVED_FROM_IMAGES}
+def _batches(series: Iterable[list[Instance]]) -> Iterator[dict[str, list[dict[str, Any]]]]:
+    """Rows of each table that images can fill, and of ``header``, for some series at a time."""
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for instances in series:
-        first = instances[0]
-        found["patient"].append({"patient_key": first.patient, "birth_sex": normalise("sex", first.sex)})
-        found["imaging_study"].append(
-            {
-                "study_uid": first.study,
-                "patient_key": first.patient,
-                "acquisition_year": first.year,
-                "age_at_imaging": age_in_years(first.age),
-                "n_series": 1,
-                "n_instances": len({one.uid for one in instances}),
-                "bytes": sum(one.bytes for one in instances),
-            }
-        )
-        found["imaging_series"].append(_series_row(first, len({one.uid for one in instances})))
-        once = {one.uid: one for one in instances if one.modality in _KINDS}
-        found["derived_object"] += [_object_row(one) for one in once.values()]
-    return found
+        _add_rows(rows, instances)
+        if len(rows["header"]) == _BATCH:
+            yield rows
+            rows = defaultdict(list)
+    if rows:
+        yield rows
+
+
+def _add_rows(rows: dict[str, list[dict[str, Any]]], instances: list[Instance]) -> None:
+    """Add the rows of one series."""
+    first, once = instances[0], {one.uid: one for one in instances}
+    sex, age = normalise("sex", first.sex), age_in_years(first.age)
+    header = {name: getattr(first, name) for name in ("patient", "study", "series", "modality")}
+    rows["header"].append({**header, "sex": sex, "age": age, "n": len(once)})
+    rows["patient"].append({"patient_key": first.patient, "birth_sex": sex})
+    rows["imaging_study"].append(
+        {
+            "study_uid": first.study,
+            "patient_key": first.patient,
+            "acquisition_year": first.year,
+            "age_at_imaging": age,
+            "n_series": 1,
+            "n_instances": len(once),
+            "bytes": sum(one.bytes for one in instances),
+        }
+    )
+    rows["imaging_series"].append(_series_row(first, len(once)))
+    rows["derived_object"] += [_object_row(one) for one in once.values() if one.modality in _KINDS]
+
+
+def _append_headers(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]]) -> None:
+    values = [f"unnest(${place}::{kind.split()[1]}[])" for place, kind in enumerate(_HEADER.split(", "), start=1)]
+    columns = [list(column) for column in zip(*(row.values() for row in rows), strict=True)]
+    connection.execute(f"INSERT INTO header SELECT {', '.join(values)}", columns)
 
 
 def _series_row(first: Instance, count: int) -> dict[str, Any]:

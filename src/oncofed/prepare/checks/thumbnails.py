@@ -2,8 +2,9 @@
 
 import base64
 import io
+import itertools
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.pixels.risk import Level, assess
 from oncofed.imaging.quality.series import SeriesQuality
 from oncofed.prepare.checks.findings import Thumbnail
+from oncofed.prepare.checks.spool import Spool
 
 MAX_THUMBNAILS = 24
+MAX_TRIED = 10 * MAX_THUMBNAILS
+"""Files opened at the most: where none may be shown, not all are tried."""
 SIDE = 144
 """Longest side in pixels."""
 CLEAN_PIXEL_DATA = "113101"
@@ -30,10 +34,10 @@ _NEGATIVE = frozenset({"PT", "NM"})
 """Shown dark on white, as nuclear medicine is read."""
 
 
-def thumbnails(root: Path, series: Iterable[SeriesQuality]) -> Iterator[Thumbnail]:
+def thumbnails(root: Path, spool: Spool) -> Iterator[Thumbnail]:
     """At most ``MAX_THUMBNAILS`` pictures, of as many modalities and patients as there are."""
     shown = 0
-    for one in _spread([one for one in series if _worth_showing(one)]):
+    for one in itertools.islice(filter(_worth_showing, spool.spread(sorted(_SHOWN))), MAX_TRIED):
         if shown == MAX_THUMBNAILS:
             return
         if (picture := _picture(root / one.example)) is not None:
@@ -48,18 +52,7 @@ def thumbnails(root: Path, series: Iterable[SeriesQuality]) -> Iterator[Thumbnai
 
 
 def _worth_showing(one: SeriesQuality) -> bool:
-    return one.modality in _SHOWN and one.deidentified and min(one.rows or 0, one.columns or 0) >= LEAST_SIDE
-
-
-def _spread(series: list[SeriesQuality]) -> Iterator[SeriesQuality]:
-    """Series in an order that takes one of each modality and patient before the second of any."""
-    seen: dict[tuple[str, str], int] = {}
-    ranked = []
-    for one in sorted(series, key=lambda one: (one.modality, one.patient, one.series)):
-        key = (one.modality, one.patient)
-        seen[key] = seen.get(key, -1) + 1
-        ranked.append((seen[key], one.modality, one.patient, one.series, one))
-    yield from (one for *_, one in sorted(ranked, key=lambda place: place[:4]))
+    return one.deidentified and min(one.rows or 0, one.columns or 0) >= LEAST_SIDE
 
 
 def _picture(path: Path) -> Image.Image | None:

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_a_copy_is_recognised(name: str, change: str) -> None:
 def test_made_up_trunks_are_not_alike() -> None:
     people = [
         (
-            f"p{seed}",
+            seed,
             likeness(next(o for o in patient(seed, series=("CT",)).objects if o.InstanceNumber == 12).pixel_array),
         )
         for seed in range(4)
@@ -60,11 +61,11 @@ def test_made_up_trunks_are_not_alike() -> None:
 
 
 def test_real_people_are_not_alike(shared: Path) -> None:
-    people = {}
+    people, numbers = {}, {}
     for path in sorted((shared / "dicom").rglob("*.dcm")):
         found = read_instance(path, shared)
         if isinstance(found, Instance) and found.pixels and found.pixels.likeness:
-            people[found.uid] = (found.patient, found.pixels.likeness)
+            people[found.uid] = (numbers.setdefault(found.patient, len(numbers)), found.pixels.likeness)
     assert len(people) > 150
     assert len({patient for patient, _ in people.values()}) > 5
     assert list(near_duplicates(people.values())) == []
@@ -76,13 +77,13 @@ def test_what_shows_nothing_has_no_hash(values: np.ndarray) -> None:
 
 
 @st.composite
-def prints(draw: st.DrawFn) -> list[tuple[str, str]]:
+def prints(draw: st.DrawFn) -> list[tuple[int, str]]:
     """Hashes of some patients, many of them within a few bits of each other."""
     centres = draw(st.lists(st.integers(0, 2**256 - 1), min_size=1, max_size=3))
     flips = st.lists(st.integers(0, 255), max_size=20)
     return [
         (
-            draw(st.sampled_from("abc")),
+            draw(st.integers(0, 2)),
             f"{draw(st.sampled_from(centres)) ^ sum(1 << bit for bit in set(draw(flips))):064x}",
         )
         for _ in range(draw(st.integers(2, 12)))
@@ -91,7 +92,7 @@ def prints(draw: st.DrawFn) -> list[tuple[str, str]]:
 
 @given(found=prints())
 @settings(max_examples=150, deadline=None)
-def test_the_search_finds_exactly_the_pairs_within_the_bound(found: list[tuple[str, str]]) -> None:
+def test_the_search_finds_exactly_the_pairs_within_the_bound(found: list[tuple[int, str]]) -> None:
     expected = {
         (first, second)
         for (first, a), (second, b) in itertools.combinations(enumerate(found), 2)
@@ -104,6 +105,24 @@ def test_the_search_finds_exactly_the_pairs_within_the_bound(found: list[tuple[s
 
 def test_a_background_that_thousands_share_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oncofed.imaging.quality.likeness.MAX_IN_BUCKET", 3)
-    same = [(f"p{number}", "ab" * 32) for number in range(4)]
+    same = [(number, "ab" * 32) for number in range(4)]
     assert list(near_duplicates(same)) == []
     assert len(list(near_duplicates(same[:3]))) == 3
+
+
+def test_a_pair_is_found_by_what_is_not_crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oncofed.imaging.quality.likeness.MAX_IN_BUCKET", 2)
+    shared = "abcd" + "0123456789ab" * 5
+    crowd = [(9, "abcd" + f"{number:04x}" * 15) for number in range(1, 4)]
+    told = list(near_duplicates([(1, shared), *crowd, (2, shared)]))
+    assert [(one.first, one.second, one.bits) for one in told] == [(0, 4, 0)]
+
+
+def test_of_an_image_that_all_have_only_some_pairs_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oncofed.imaging.quality.likeness.MAX_PARTNERS", 2)
+    told = list(near_duplicates([(number, "ab" * 32) for number in range(5)]))
+    assert Counter(one.first for one in told) == {0: 2, 1: 2, 2: 2, 3: 1}
+
+
+def test_nothing_is_alike_among_none() -> None:
+    assert list(near_duplicates([])) == []

@@ -41,7 +41,7 @@ def agreement(made: list[FileDataset], rows: tables.Rows, folder: Path) -> Agree
         spool.fill(one for one in facts if isinstance(one, Instance))
         model.load(tables.write(rows, folder / "tables"))
         model.complete(spool)
-        return check_agreement(model, spool)
+        return check_agreement(model)
 
 
 def failed(found: AgreementFindings) -> dict[str, int]:

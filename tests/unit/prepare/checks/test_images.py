@@ -99,7 +99,7 @@ def test_a_rescaled_copy_is_alike_but_not_equal(release: Path) -> None:
 
 
 def test_of_very_many_images_one_a_series_is_compared(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oncofed.prepare.checks.spool.MAX_COMPARED", 1)
+    monkeypatch.setattr("oncofed.prepare.checks.alike.MAX_COMPARED", 1)
     series.write([_person(one, 9) for one in series.of(series.objects(1, "CT"), "CT")], release / "p9")
     (pair,) = check(release).alike
     assert pair.exact == 8
