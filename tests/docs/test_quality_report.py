@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from oncofed.imaging.quality import CHECKS
-from oncofed.imaging.quality.required import type_1
+from oncofed.imaging.quality.required import type_1, type_1c
 from oncofed.prepare.checks.generalise import MAX_TRIED
 from oncofed.prepare.checks.risk import TARGET_K, THRESHOLD
 from tools import generate_docs, required_attributes
@@ -21,6 +21,8 @@ def test_every_check_is_listed() -> None:
 def test_the_figures_are_those_of_the_code() -> None:
     assert len(type_1()) > 125
     assert f"for {len(required_attributes.rows())} IODs" in PAGE
+    conditional = {(rule.sequence, rule.keyword) for rules in type_1c().values() for rule in rules}
+    assert f"(Type 1C), {len(conditional)} are" in PAGE
     assert f"k below {TARGET_K}" in PAGE
     assert f"Above {THRESHOLD:.0%}".replace("%", " %") in PAGE
     assert f"after {MAX_TRIED:,} nodes" in PAGE

@@ -16,7 +16,7 @@ from pydicom.errors import InvalidDicomError
 from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.quality.annotation import Segment, segments
 from oncofed.imaging.quality.pixels import Pixels, read_pixels
-from oncofed.imaging.quality.required import missing_type_1
+from oncofed.imaging.quality.required import missing_type_1, missing_type_1c
 from oncofed.imaging.quality.suv import suv_gaps, suv_oddities
 from oncofed.imaging.references import Kind, read
 
@@ -72,6 +72,7 @@ class Instance(Record):
     identity_removed: bool
     burned_in: str
     missing_type_1: tuple[str, ...]
+    missing_type_1c: tuple[str, ...]
     suv_gaps: tuple[str, ...]
     suv_oddities: tuple[str, ...]
     references: tuple[str, ...]
@@ -134,6 +135,7 @@ def _instance(path: Path, name: str, dataset: Dataset, *, pixels: bool) -> Insta
         frame_of_reference=text(dataset, "FrameOfReferenceUID"),
         planes=tuple(_planes(dataset)) if is_image else (),
         missing_type_1=missing_type_1(dataset),
+        missing_type_1c=missing_type_1c(dataset),
         suv_gaps=suv_gaps(dataset) if pet else (),
         suv_oddities=suv_oddities(dataset) if pet else (),
         references=references,

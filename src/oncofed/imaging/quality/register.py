@@ -53,6 +53,9 @@ CHECKS: dict[str, Check] = {
     ),
     "segmentation-empty": Check("segmentations without a marked pixel", _A, _W, "No voxel belongs to any segment."),
     "type-1-missing": Check("missing Type 1 attributes", _C, _W, "DICOM requires these attributes with a value."),
+    "type-1c-missing": Check(
+        "missing Type 1C attributes", _C, _W, "DICOM requires them under a condition that holds for these objects."
+    ),
     "sop-class-missing": Check("objects that do not say what they are", _C, _E, "SOP Class UID is absent or empty."),
     "slices-missing": Check("missing slices", _C, _E, "Positions leave gaps of whole slices: the volume has holes."),
     "slices-fewer-than-stated": Check(

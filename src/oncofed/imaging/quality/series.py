@@ -146,6 +146,7 @@ def _listed(once: list[Instance]) -> Iterator[Issue]:
     """Checks that name attributes; each name with the number of files it concerns."""
     lists = {
         "type-1-missing": [one.missing_type_1 for one in once],
+        "type-1c-missing": [one.missing_type_1c for one in once],
         "suv-not-computable": [one.suv_gaps for one in once],
         "suv-implausible": [one.suv_oddities for one in once],
     }
