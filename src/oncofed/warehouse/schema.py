@@ -8,7 +8,8 @@ system's 22 search criteria). Where we differ, and why:
 * ``patient.species``, ``imaging_study.age_at_imaging`` and ``imaging_series.derived_body_part_code`` are criteria that
   the model has no column for;
 * ``derived_object`` carries ``study_uid`` and may leave ``source_series_uid`` open: metadata alone does not say which
-  series an annotation was made on;
+  series an annotation was made on; ``annotator_count`` and ``annotator_type`` are of the reference system's minimum set
+  for annotations;
 * ``required`` values that metadata cannot give (an instance digest, the age at diagnosis) may be null: *missing* is a
   value, a made-up one is not;
 * no dates: offsets in days, years, ages in years.
@@ -249,6 +250,8 @@ TABLES: dict[str, Table] = {
                 _need("kind", criterion="annotation"),
                 Column("segment_label_code"),
                 Column("method"),
+                Column("annotator_count", "INTEGER"),
+                Column("annotator_type"),
                 Column("annotator_experience"),
                 Column("algorithm"),
                 Column("version"),

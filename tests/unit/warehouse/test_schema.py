@@ -13,6 +13,8 @@ OURS = {
     ("imaging_study", "age_at_imaging"),
     ("imaging_series", "derived_body_part_code"),
     ("derived_object", "study_uid"),
+    ("derived_object", "annotator_count"),
+    ("derived_object", "annotator_type"),
 }
 """Columns the model lacks; the module says why each stands here."""
 

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from oncofed.imaging.elements import BROKEN
-from oncofed.imaging.quality.annotation import Segment, segments
+from oncofed.imaging.quality.annotation import Making, Segment, making, segments
 from oncofed.imaging.quality.pixels import Pixels, read_pixels
 from oncofed.imaging.quality.required import missing_type_1, missing_type_1c
 from oncofed.imaging.quality.suv import suv_gaps, suv_oddities
@@ -78,6 +78,7 @@ class Instance(Record):
     references: tuple[str, ...]
     referenced_series: tuple[str, ...]
     segments: tuple[Segment, ...]
+    making: Making | None
     pixels: Pixels | None
     pixel_problem: str
     sex: str
@@ -123,6 +124,7 @@ def _instance(path: Path, name: str, dataset: Dataset, *, pixels: bool) -> Insta
     found, problem = read_pixels(path, dataset) if pixels and is_image else (None, "")
     pet = text(dataset, "Modality") == "PT" and is_image
     references, referenced_series = _references(dataset)
+    marked = segments(dataset)
     return Instance(
         path=name,
         patient=text(dataset, "PatientID"),
@@ -140,7 +142,8 @@ def _instance(path: Path, name: str, dataset: Dataset, *, pixels: bool) -> Insta
         suv_oddities=suv_oddities(dataset) if pet else (),
         references=references,
         referenced_series=referenced_series,
-        segments=segments(dataset),
+        segments=marked,
+        making=making(dataset, marked),
         pixels=found,
         pixel_problem=problem,
         bytes=path.stat().st_size,

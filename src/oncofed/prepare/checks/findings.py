@@ -163,6 +163,7 @@ class AnnotationFindings(Record):
     """Objects whose source series is in the release."""
     items: tuple[AnnotationItem, ...]
     complete_share: Share
+    checks: tuple[CheckResult, ...]
 
 
 class Distribution(Record):
@@ -334,8 +335,8 @@ class Findings(Record):
 
     @property
     def results(self) -> tuple[CheckResult, ...]:
-        """Every check of images, tables and their agreement."""
-        parts = (self.images, self.clinical, self.agreement)
+        """Every check of images, tables, their agreement, and annotations."""
+        parts = (self.images, self.clinical, self.agreement, self.annotations)
         return tuple(result for part in parts if part for result in part.checks)
 
     def failed(self, severity: str) -> tuple[CheckResult, ...]:
