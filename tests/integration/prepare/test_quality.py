@@ -1,5 +1,8 @@
 """The whole check on the corpus of real files after de-identification, and on the files as they came."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pydicom
@@ -12,6 +15,7 @@ from oncofed.imaging.elements import BROKEN
 from oncofed.prepare.checks import Findings, check
 from oncofed.prepare.report.page import page
 from oncofed.trust.pseudonyms import Pseudonyms
+from tests.factories import series
 
 IDENTIFYING = (
     "PatientName", "PatientID", "AccessionNumber", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID",
@@ -75,3 +79,42 @@ def test_the_files_as_they_came_must_not_be_released(shared: Path) -> None:
     assert found.images.thumbnails == ()
     assert found.tier is not None
     assert found.tier.tier == 0
+
+
+ON_WORKERS = """
+import os, signal, sys
+from pathlib import Path
+from oncofed.prepare.checks import check
+from oncofed.prepare.checks.reading import read_batch
+from oncofed.prepare.parallel import workers
+
+def mortal(batch):
+    if any(file.name == "0003.dcm" for file in batch.files):
+        os.kill(os.getpid(), signal.SIGKILL)  # what a codec with a fault does
+    return read_batch(batch)
+
+class Mortal:
+    def __init__(self, hands):
+        self.hands = hands
+    def map(self, function, things):
+        return self.hands.map(mortal, things)
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    with workers(2) as hands:
+        whole, without = check(folder, workers=hands), check(folder, workers=Mortal(hands))
+    print(whole == check(folder), [(one.path, one.code) for one in without.images.left_out], without.images.files)
+"""
+
+
+def test_real_workers_find_the_same_and_die_of_one_file_only(tmp_path: Path) -> None:
+    """In a process of its own, without measuring coverage: a worker that is killed cannot save what it measured."""
+    images = series.write(series.objects(1, "CT", "PT"), tmp_path / "images")
+    script = tmp_path / "mortal.py"
+    script.write_text(ON_WORKERS)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    done = subprocess.run(
+        [sys.executable, str(script), str(images)], capture_output=True, text=True, timeout=300, check=True, env=environment
+    )
+    files = len(list(images.iterdir()))
+    assert done.stdout.splitlines()[-1] == f"True [('0003.dcm', 'prepare-worker-lost')] {files}"

@@ -140,7 +140,7 @@ def _incomplete(tables: Tables) -> int:
 def _lacking(name: str, title: str, items: tuple[AnnotationItem, ...], places: int) -> CheckResult:
     """The finding on required items, with how often each is missing."""
     lost = [item for item in items if item.required and item.filled < item.of]
-    told = "; ".join(f"{item.label.split(",")[0].lower()} ({item.of - item.filled:,})" for item in lost)
+    told = "; ".join(f"{item.label.partition(',')[0].lower()} ({item.of - item.filled:,})" for item in lost)
     return CheckResult(
         check=name,
         title=title,

@@ -45,7 +45,7 @@ def check_images(
     spool.remark()
     alike_count, alike = find_alike(spool, MAX_ALIKE)
     instances, series, studies, patients = spool.counts()
-    _assess(spool, series, progress)
+    _assess(spool, progress)
     references, dangling = spool.references()
     left_out_count, left_out = spool.left_out(MAX_LEFT_OUT)
     ((size,),) = spool.rows("SELECT coalesce(sum(bytes), 0) FROM quality")
@@ -83,8 +83,9 @@ def _counted(files: Iterable[Instance | Unreadable], tally: _Tally) -> Iterator[
         yield one
 
 
-def _assess(spool: Spool, series: int, progress: Progress) -> None:
+def _assess(spool: Spool, progress: Progress) -> None:
     """Judge each series, add what only the whole release tells of it, and keep both in the spool."""
+    ((series,),) = spool.rows("SELECT count(*) FROM (SELECT DISTINCT series, patient, study FROM instance)")
     progress.begin("judging series", series)
     spool.database.execute("BEGIN")
     for instances in spool.by_series():

@@ -1,0 +1,99 @@
+"""Reading a release on workers: the same findings in whatever order they come, and a file that kills is told alone."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oncofed.prepare.checks import check
+from oncofed.prepare.checks.reading import LOST, Batch, read_all
+from oncofed.prepare.parallel import Here, Lost
+from oncofed.prepare.progress import Silent
+from tests.factories import series
+
+
+class Shuffled:
+    """Workers whose results come in another order each time."""
+
+    def __init__(self, seed: int) -> None:
+        self._draw = random.Random(seed)
+
+    def map(self, function: Callable[[Any], Any], things: Iterable[Any]) -> Iterator[Any]:
+        results = [function(thing) for thing in things]
+        self._draw.shuffle(results)
+        return iter(results)
+
+
+class Mortal:
+    """Workers that die of a file of this name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.tried: list[int] = []
+
+    def map(self, function: Callable[[Any], Any], things: Iterable[Batch]) -> Iterator[Any]:
+        for batch in things:
+            self.tried.append(len(batch.files))
+            yield Lost(batch) if any(file.name == self._name for file in batch.files) else function(batch)
+
+
+class Told(Silent):
+    """Progress as it was told."""
+
+    def __init__(self) -> None:
+        self.parts: list[list[Any]] = []
+
+    def begin(self, what: str, total: int | None) -> None:
+        self.parts.append([what, total, 0])
+
+    def advance(self, done: int = 1) -> None:
+        self.parts[-1][2] += done
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """Two patients who share an image, a series of two patients, and files that are none."""
+    for seed in (1, 2):
+        series.write(series.objects(seed, "CT", "PT"), tmp_path / f"p{seed}")
+    for number, one in enumerate(series.of(series.objects(1, "CT"), "CT")):
+        one.PatientID = "another"
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.{number}"
+        series.write([one], tmp_path / "p9")
+    for number in range(3):
+        (tmp_path / f"note{number}").write_text("no image")
+    return tmp_path
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_findings_do_not_depend_on_the_order(
+    release: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oncofed.prepare.checks.reading._FILES", 3)
+    monkeypatch.setattr("oncofed.prepare.checks.alike.MAX_COMPARED", seed)  # one image a series is compared
+    assert check(release, workers=Shuffled(seed)) == check(release)
+
+
+def test_progress_knows_what_is_to_be_done(release: Path) -> None:
+    told = Told()
+    found = check(release, progress=told)
+    files = len([path for path in release.rglob("*") if path.is_file()])
+    series_ = found.images.series + 1  # one belongs to two patients
+    assert told.parts == [["reading images", files, files], ["judging series", series_, series_]]
+
+
+def test_only_the_file_that_kills_its_worker_is_lost(release: Path) -> None:
+    hands = Mortal("0004.dcm")
+    found = [one for one in read_all(release, hands, Silent()) if getattr(one, "code", "") == LOST]
+    assert [one.path for one in found] == ["p1/0004.dcm", "p2/0004.dcm", "p9/0004.dcm"]
+    assert hands.tried[-1] == 1
+
+
+def test_a_lost_file_is_a_finding_with_a_code(release: Path) -> None:
+    found = check(release, workers=Mortal("0004.dcm")).images
+    whole = check(release, workers=Here()).images
+    assert found.left_out_count == whole.left_out_count + 3
+    assert {one.code for one in found.left_out} == {"file-not-dicom", LOST}
+    (unreadable,) = (one for one in found.checks if one.check == "file-unreadable")
+    assert (unreadable.places, unreadable.of) == (6, whole.files)
