@@ -1,14 +1,23 @@
-"""The quality report in a browser: no axe finding, nothing sideways, nothing loaded; light, dark, wide and narrow."""
+"""The quality report and the certificate in a browser: no axe finding, nothing sideways, nothing loaded; light, dark, wide and narrow."""
 
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
+from oncofed.prepare.certificate import certify
 from oncofed.prepare.checks import check
+from oncofed.prepare.deidentify import deidentify
+from oncofed.prepare.recipe import Recipe
 from oncofed.prepare.report import write_report
+from oncofed.prepare.run import Run
+from oncofed.prepare.scan import scan
+from oncofed.prepare.verify import verify
+from oncofed.trust.keys import SigningKey
+from oncofed.trust.pseudonyms import Pseudonyms
 from tests.browser.conftest import AXE, NARROW, RULES, WIDE
 from tests.factories import series, tables
+from tests.factories.source import a_patient, a_series
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +46,45 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )[1]
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate of a run of which something is held back."""
+    folder = tmp_path_factory.mktemp("certificate")
+    a_series(folder / "source" / "ct", 3)
+    a_patient(folder / "source", "P2", 2)
+    (folder / "source" / "note.txt").write_text("no image")
+    with Run.create(folder / "run", project="tests") as run:
+        scan(run, folder / "source")
+        recipe = Recipe(_pseudonyms, profile="research", project="tests", ocr=False)
+        deidentify(run, recipe)
+        verify(run, recipe)
+        certify(run, recipe, SigningKey.from_bytes(bytes(range(32))))
+    return folder / "run" / "certificate.html"
+
+
+def _pseudonyms() -> Pseudonyms:
+    return Pseudonyms(b"a secret of the tests, 32 bytes!")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_the_report_is_accessible(browser: Browser, report: Path, scheme: str, viewport: dict[str, int]) -> None:
+@pytest.mark.parametrize("paper", ["report", "certificate"])
+def test_the_papers_are_accessible(
+    browser: Browser, request: pytest.FixtureRequest, paper: str, scheme: str, viewport: dict[str, int]
+) -> None:
+    path: Path = request.getfixturevalue(paper)
     context = browser.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page = context.new_page()
     asked: list[str] = []
     complaints: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
-    page.goto(report.as_uri())
+    page.goto(path.as_uri())
     page.evaluate(AXE.read_text())
     found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"]
     assert [(one["id"], [node["html"][:200] for node in one["nodes"][:2]]) for one in found] == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    assert page.locator("main img").count() > 0
+    assert (page.locator("main img").count() > 0) is (paper == "report")
     context.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

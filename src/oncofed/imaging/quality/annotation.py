@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel, ConfigDict
 from pydicom.dataset import Dataset
 
-
 ANNOTATIONS = ("SEG", "RTSTRUCT", "SR", "ANN")
 """Modalities of annotations."""
 _OBSERVER, _ROLES = "121008", frozenset(("121010", "121011"))
@@ -71,7 +70,9 @@ def making(dataset: Dataset, found: tuple[Segment, ...]) -> Making | None:
         return None
     people = list(_people(dataset))
     said = list(_content(dataset))
-    groups = [str(item.get("AnnotationGroupGenerationType") or "") for item in _items(dataset, "AnnotationGroupSequence")]
+    groups = [
+        str(item.get("AnnotationGroupGenerationType") or "") for item in _items(dataset, "AnnotationGroupSequence")
+    ]
     methods = {segment.method for segment in found} | set(groups)
     algorithms = [
         algorithm
@@ -84,7 +85,9 @@ def making(dataset: Dataset, found: tuple[Segment, ...]) -> Making | None:
         role=any(coded for _, coded in people) or not _ROLES.isdisjoint(said),
         reviewed=dataset.get("VerificationFlag") == "VERIFIED" or dataset.get("ApprovalStatus") == "APPROVED",
         automatic=methods == {"AUTOMATIC"},
-        tool=_has(dataset, "ManufacturerModelName") or _ALGORITHM in said or any(segment.algorithm for segment in found)
+        tool=_has(dataset, "ManufacturerModelName")
+        or _ALGORITHM in said
+        or any(segment.algorithm for segment in found)
         or any(_has(algorithm, "AlgorithmName") for algorithm in algorithms),
         version=_has(dataset, "SoftwareVersions")
         or _VERSION in said

@@ -2,6 +2,7 @@
 # ruff: noqa: S608 (SQL of the model's own names)
 
 from collections.abc import Iterator
+
 from oncofed.contracts.vocabulary import descendants
 from oncofed.prepare.checks.clinical import broken
 from oncofed.prepare.checks.findings import AgreementFindings, CheckResult

@@ -148,7 +148,16 @@ class Spool:
         self.database.executemany("INSERT INTO issue VALUES (?, ?, ?)", issues)
         self.database.execute(
             "INSERT INTO quality VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (worst, len(one.issues), one.modality, one.series, one.patient, one.study, one.bytes, one.model_dump_json()),
+            (
+                worst,
+                len(one.issues),
+                one.modality,
+                one.series,
+                one.patient,
+                one.study,
+                one.bytes,
+                one.model_dump_json(),
+            ),
         )
 
     def worst(self, most: int) -> list[SeriesQuality]:

@@ -1,6 +1,6 @@
 """The page: findings rendered by templates that know no name of a patient and load nothing from anywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -42,6 +42,13 @@ STATES = {
     "not-met": ("bad", "not met"),
     "elsewhere": ("", "shown elsewhere"),
 }
+PARTS = {
+    "images": "Images",
+    "clinical": "Clinical data",
+    "agreement": "Agreement of images and clinical data",
+    "annotations": "Annotations",
+}
+"""Parts of the findings that hold checks, with the headings of their sections."""
 SEVERITIES = {"error": ("bad", "repair"), "warning": ("warn", "look at"), "note": ("accent", "note")}
 
 
@@ -57,7 +64,9 @@ def _environment() -> Environment:
     environment.filters.update(
         number=number, percent=percent, size=size, short=short, places=places, statements=statements, sentence=sentence
     )
-    environment.globals.update(columns=columns, STATES=STATES, SEVERITIES=SEVERITIES, CHECKS=CHECKS, CODES=CODES)
+    environment.globals.update(
+        columns=columns, STATES=STATES, SEVERITIES=SEVERITIES, CHECKS=CHECKS, PARTS=PARTS, CODES=CODES
+    )
     return environment
 
 
@@ -73,12 +82,27 @@ def page(findings: Findings, certificate: Mapping[str, Any] | None = None) -> st
             certificate=certificate,
             errors=findings.failed("error"),
             warnings=findings.failed("warning"),
-            notes=findings.failed("note"),
+            todo=[*_todo(findings, "error"), *_todo(findings, "warning")],
             dimensions=_dimensions(findings.results),
             max_series=MAX_SERIES,
             style=Markup(style),  # noqa: S704 (our own file)
         )
     )
+
+
+def _todo(findings: Findings, severity: str) -> Iterator[tuple[str, str, CheckResult]]:
+    """The checks that found something, each with its part and with what it counts."""
+    for part in PARTS:
+        for result in getattr(findings, part).checks if getattr(findings, part) else ():
+            if result.severity == severity and not result.passed:
+                yield part, counted(part, result), result
+
+
+def counted(part: str, result: CheckResult) -> str:
+    """What ``places`` are: series or files, rows, or what the check's title begins with."""
+    if part == "images":
+        return "files" if result.check == "file-unreadable" else "series"
+    return "rows" if part == "clinical" else result.title.partition(" ")[0]
 
 
 def _dimensions(results: tuple[CheckResult, ...]) -> list[tuple[str, int, int, int, int]]:

@@ -100,7 +100,9 @@ def concept(code: str, *inside: Dataset) -> Dataset:
 def test_who_wrote_a_report() -> None:
     observer, role = concept("121008"), concept("121011")
     algorithm = concept("125007", concept("111001"), concept("111003"))
-    sr = item(Modality="SR", VerificationFlag="VERIFIED", ContentSequence=[observer, role, concept("126010", algorithm)])
+    sr = item(
+        Modality="SR", VerificationFlag="VERIFIED", ContentSequence=[observer, role, concept("126010", algorithm)]
+    )
     assert made(sr) == Making(annotators=1, role=True, reviewed=True, automatic=False, tool=True, version=True)
 
 

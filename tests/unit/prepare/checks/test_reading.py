@@ -67,9 +67,7 @@ def release(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_findings_do_not_depend_on_the_order(
-    release: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_findings_do_not_depend_on_the_order(release: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oncofed.prepare.checks.reading._FILES", 3)
     monkeypatch.setattr("oncofed.prepare.checks.alike.MAX_COMPARED", seed)  # one image a series is compared
     assert check(release, workers=Shuffled(seed)) == check(release)

@@ -45,7 +45,9 @@ def rows(everyone: list[Person]) -> tables.Rows:
                                                 "imaging_series")}  # fmt: skip
     for number, one in enumerate(everyone):
         key = f"p{number}"
-        found["patient"].append({"patient_key": key, "birth_sex": one["sex"], "vital_status": one["vital_status"] or None})
+        found["patient"].append(
+            {"patient_key": key, "birth_sex": one["sex"], "vital_status": one["vital_status"] or None}
+        )
         found["cancer_condition"].append({"condition_id": number, "patient_key": key, "oncotree_code": one["diagnosis"],
                                           "age_at_diagnosis": float(one["age"])})  # fmt: skip
         if one["stage"]:
@@ -93,7 +95,10 @@ def assert_as_defined(state: RiskState, classes: list[list[Person]], fraction: f
     assert state.unique == patients.count(1)
     risks = {size: in_population(size, fraction) if fraction else 1 / size for size in set(patients)}
     attackers = {one.name: one for one in state.attackers}
-    for name, each in (("prosecutor", [1 / size for size in patients]), ("journalist", [risks[size] for size in patients])):
+    for name, each in (
+        ("prosecutor", [1 / size for size in patients]),
+        ("journalist", [risks[size] for size in patients]),
+    ):
         assert attackers[name].highest == pytest.approx(max(each), rel=1e-3)
         assert attackers[name].mean == pytest.approx(sum(each) / len(each), rel=1e-3)
         assert attackers[name].above == pytest.approx(sum(risk > THRESHOLD for risk in each) / len(each))
