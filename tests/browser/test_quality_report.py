@@ -1,4 +1,4 @@
-"""The quality report and the certificate in a browser: no axe finding, nothing sideways, nothing loaded; light, dark, wide and narrow."""
+"""The quality report and the certificate in a browser: no axe finding, nothing sideways, nothing loaded."""
 
 from pathlib import Path
 

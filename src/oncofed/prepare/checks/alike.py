@@ -1,4 +1,4 @@
-"""Patients with images that look alike: found on disk, so that neither many images nor many copies of one fill memory."""
+"""Patients with images that look alike: found on disk, so that many images do not fill memory."""
 
 from oncofed.imaging.quality.likeness import near_duplicates
 from oncofed.prepare.checks.findings import AlikePatients
@@ -21,7 +21,8 @@ _NEAR = """INSERT INTO resembling SELECT a.patient, b.patient, a.path, b.path, 0
 _COPIES = """
 CREATE TEMP TABLE copy AS SELECT digest, patient, min(path) AS path FROM instance WHERE digest <> '' GROUP BY 1, 2;
 CREATE INDEX temp.by_copy ON copy (digest);
-CREATE TEMP TABLE copied AS SELECT digest, min(patient) AS first, count(*) AS patients FROM copy GROUP BY 1 HAVING count(*) > 1;
+CREATE TEMP TABLE copied AS SELECT digest, min(patient) AS first, count(*) AS patients FROM copy GROUP BY 1
+    HAVING count(*) > 1;
 """
 _EQUAL = """INSERT INTO resembling SELECT a.patient, b.patient, a.path, b.path, 1
             FROM copied c JOIN copy a USING (digest) JOIN copy b USING (digest)
@@ -61,7 +62,8 @@ def find_alike(spool: Spool, most: int) -> tuple[int, tuple[AlikePatients, ...]]
     run(_REMARKS)
     ((count,),) = spool.rows("SELECT count(*) FROM pair")
     listed = spool.rows(
-        "SELECT first, second, images, exact, one, other FROM pair ORDER BY exact DESC, images DESC, first, second LIMIT ?",
+        """SELECT first, second, images, exact, one, other FROM pair
+           ORDER BY exact DESC, images DESC, first, second LIMIT ?""",
         (most,),
     )
     names = ("first", "second", "images", "exact", "example_first", "example_second")

@@ -107,10 +107,8 @@ class Spool:
 
     def counts(self) -> tuple[int, int, int, int]:
         """Distinct instances, series, studies, patients."""
-        columns = ("uid", "series", "study", "patient")
-        ((instances, series, studies, patients),) = self.rows(
-            f"SELECT {', '.join(f'(SELECT count(*) FROM (SELECT DISTINCT {name} FROM instance))' for name in columns)}"
-        )
+        query = "SELECT count(DISTINCT uid), count(DISTINCT series), count(DISTINCT study), count(DISTINCT patient)"
+        ((instances, series, studies, patients),) = self.rows(f"{query} FROM instance")
         return instances, series, studies, patients
 
     def references(self) -> tuple[int, int]:
@@ -166,11 +164,12 @@ class Spool:
         return [SeriesQuality.model_validate_json(facts) for (facts,) in self.database.execute(query, (most,))]
 
     def spread(self, modalities: Iterable[str]) -> Iterator[SeriesQuality]:
-        """Series of these modalities: one of each modality in turn, of another patient each time as long as there is one."""
+        """Series of these modalities: one of each in turn, of another patient each time as long as there is one."""
         listed = list(modalities)
         query = f"""
             SELECT facts FROM (
-                SELECT facts, modality, row_number() OVER (PARTITION BY modality ORDER BY turn, patient, series) AS place
+                SELECT facts, modality,
+                       row_number() OVER (PARTITION BY modality ORDER BY turn, patient, series) AS place
                 FROM (SELECT facts, modality, patient, series,
                              row_number() OVER (PARTITION BY modality, patient ORDER BY series, study) AS turn
                       FROM quality WHERE modality IN ({", ".join("?" for _ in listed)})))

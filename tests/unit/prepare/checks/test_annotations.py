@@ -61,7 +61,8 @@ def test_images_alone_have_no_annotations(tmp_path: Path) -> None:
 def row(uid: str, **values: object) -> dict[str, object]:
     """An annotation of a table, with everything that people are asked."""
     said = {"annotator_count": 2, "annotator_type": "radiologist", "annotator_experience": "10 years",
-            "source_series_uid": "1.1.1", "algorithm": "brush", "version": "3", "verified_by_second_reader": True}  # fmt: skip
+            "source_series_uid": "1.1.1", "algorithm": "brush", "version": "3",
+            "verified_by_second_reader": True}  # fmt: skip
     return {"object_uid": uid, "study_uid": "1.1", "kind": "SEG", **said, **values}
 
 
