@@ -72,9 +72,9 @@ def check_annotations(tables: Tables, spool: Spool) -> AnnotationFindings | None
             complete += not set(segment.gaps) - {"code"}
         rows += _row(one)
         if len(rows) >= _BATCH:
-            _keep(tables, rows)
+            tables.insert("said", _SAID, rows)
             rows = []
-    _keep(tables, rows)
+    tables.insert("said", _SAID, rows)
     if not kinds:
         return None
     segments = methods.total()
@@ -112,13 +112,6 @@ def _row(one: Instance) -> list[tuple[object, ...]]:
         return []
     flags = (made.role, made.reviewed, made.automatic, made.tool, made.version, bool(one.referenced_series))
     return [(one.uid, made.annotators, *flags)]
-
-
-def _keep(tables: Tables, rows: list[tuple[object, ...]]) -> None:
-    if rows:
-        values = [f"unnest(${place}::{kind.split()[1]}[])" for place, kind in enumerate(_SAID.split(", "), start=1)]
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        tables.connection.execute(f"INSERT INTO said SELECT {', '.join(values)}", columns)
 
 
 def _has(asked: Asked) -> str:

@@ -7,7 +7,7 @@ Where the tables hold no images, rows are made from what the image files say.
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +24,7 @@ from oncofed.warehouse.sources.dicom_headers import age_in_years
 
 MODEL = {name: table for name, table in TABLES.items() if table.patients}
 _READERS = {".parquet": "read_parquet($1)", ".csv": "read_csv($1, header = true, all_varchar = true)"}
-MEMORY = "160MB"
+MEMORY = "96MB"
 """What DuckDB may take; beyond it, it works on disk."""
 _BATCH = 2_000
 """Series whose rows are inserted at once."""
@@ -126,7 +126,7 @@ class Tables:
         """Make rows from the image files for the tables no file was given for, then the views."""
         self.from_images = {name for name in DERIVED_FROM_IMAGES if not self.count(name)}
         for rows in _batches(spool.by_series()):
-            _append_headers(self.connection, rows.pop("header"))
+            self.insert("header", _HEADER, [tuple(row.values()) for row in rows.pop("header")])
             for name in self.from_images:
                 append_rows(self.connection, MODEL[name], rows[name])
         if "patient" in self.from_images:
@@ -149,6 +149,14 @@ class Tables:
         self.connection.execute(
             f"CREATE OR REPLACE TABLE {name} AS SELECT {', '.join(columns)} FROM {name} GROUP BY {key}"
         )
+
+    def insert(self, table: str, columns: str, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows into a table that was made with these ``columns`` (name and type each)."""
+        types = (column.split()[1] for column in columns.split(", "))
+        values = ", ".join(f"unnest(${place}::{kind}[])" for place, kind in enumerate(types, start=1))
+        if rows:
+            lists = [list(column) for column in zip(*rows, strict=True)]
+            self.connection.execute(f"INSERT INTO {table} SELECT {values}", lists)
 
     def count(self, name: str) -> int:
         """Rows of a table."""
@@ -201,12 +209,6 @@ def _add_rows(rows: dict[str, list[dict[str, Any]]], instances: list[Instance]) 
     )
     rows["imaging_series"].append(_series_row(first, len(once)))
     rows["derived_object"] += [_object_row(one) for one in once.values() if one.modality in _KINDS]
-
-
-def _append_headers(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]]) -> None:
-    values = [f"unnest(${place}::{kind.split()[1]}[])" for place, kind in enumerate(_HEADER.split(", "), start=1)]
-    columns = [list(column) for column in zip(*(row.values() for row in rows), strict=True)]
-    connection.execute(f"INSERT INTO header SELECT {', '.join(values)}", columns)
 
 
 def _series_row(first: Instance, count: int) -> dict[str, Any]:
