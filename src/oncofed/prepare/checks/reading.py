@@ -2,8 +2,12 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator
+import resource
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from oncofed.imaging.quality import Instance, Unreadable, read_instance
@@ -13,6 +17,7 @@ from oncofed.warehouse.sources.dicom_folder import regular_files
 
 LOST = "prepare-worker-lost"
 _FILES = 32
+_MEMORY = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,9 @@ def read_all(root: Path, workers: Workers, progress: Progress) -> Iterator[Insta
         progress.advance(len(result))
         yield from result
     for batch in lost:
-        for file in batch.files:
-            yield _alone(Batch(root, (file,)), workers)
+        for one in _apart(batch):
             progress.advance()
+            yield one
     progress.end()
 
 
@@ -52,10 +57,23 @@ def read_batch(batch: Batch) -> tuple[Instance | Unreadable, ...]:
     return tuple(read_instance(file, batch.root) for file in batch.files)
 
 
-def _alone(batch: Batch, workers: Workers) -> Instance | Unreadable:
-    """One file with nothing else under way, so that no other one is blamed for what it does to a worker."""
-    results: Iterable[tuple[Instance | Unreadable, ...] | Lost[Batch]] = workers.map(read_batch, [batch])
-    (result,) = results
-    if isinstance(result, Lost):
-        return Unreadable(path=batch.files[0].relative_to(batch.root).as_posix(), code=LOST)
-    return result[0]
+def _apart(batch: Batch) -> Iterator[Instance | Unreadable]:
+    """The files of a batch that killed its workers, one after the other in a process that nothing else depends on."""
+    pool = _process()
+    for file in batch.files:
+        try:
+            yield pool.submit(read_batch, Batch(batch.root, (file,))).result()[0]
+        except (BrokenProcessPool, MemoryError):
+            pool.shutdown()
+            pool = _process()
+            yield Unreadable(path=file.relative_to(batch.root).as_posix(), code=LOST)
+    pool.shutdown()
+
+
+def _process() -> ProcessPoolExecutor:
+    """One process that starts afresh, with the memory that a worker has."""
+    return ProcessPoolExecutor(1, get_context("spawn"), initializer=_limit)
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))

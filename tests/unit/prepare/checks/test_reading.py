@@ -1,6 +1,8 @@
 """Reading a release on workers: the same findings in whatever order they come, and a file that kills is told alone."""
 
+import os
 import random
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,12 @@ from typing import Any
 import pytest
 
 from oncofed.prepare.checks import check
-from oncofed.prepare.checks.reading import LOST, Batch, read_all
+from oncofed.prepare.checks.reading import LOST, Batch, read_all, read_batch
 from oncofed.prepare.parallel import Here, Lost
 from oncofed.prepare.progress import Silent
 from tests.factories import series
+
+KILLER = "killer.dcm"
 
 
 class Shuffled:
@@ -29,14 +33,23 @@ class Shuffled:
 class Mortal:
     """Workers that die of a file of this name."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self.tried: list[int] = []
-
     def map(self, function: Callable[[Any], Any], things: Iterable[Batch]) -> Iterator[Any]:
         for batch in things:
-            self.tried.append(len(batch.files))
-            yield Lost(batch) if any(file.name == self._name for file in batch.files) else function(batch)
+            yield Lost(batch) if any(file.name == KILLER for file in batch.files) else function(batch)
+
+
+def mortal(batch: Batch) -> tuple[Any, ...]:
+    """Reads a batch, and dies of a file of this name."""
+    if batch.files[0].name == KILLER:
+        os.kill(os.getpid(), signal.SIGKILL)  # what a codec with a fault does
+    return read_batch(batch)
+
+
+@pytest.fixture
+def killing(monkeypatch: pytest.MonkeyPatch) -> Mortal:
+    """A file of this name kills workers, and the process that it is read in afterwards."""
+    monkeypatch.setattr("oncofed.prepare.checks.reading.read_batch", mortal)
+    return Mortal()
 
 
 class Told(Silent):
@@ -81,17 +94,18 @@ def test_progress_knows_what_is_to_be_done(release: Path) -> None:
     assert told.parts == [["reading images", files, files], ["judging series", series_, series_]]
 
 
-def test_only_the_file_that_kills_its_worker_is_lost(release: Path) -> None:
-    hands = Mortal("0004.dcm")
-    found = [one for one in read_all(release, hands, Silent()) if getattr(one, "code", "") == LOST]
-    assert [one.path for one in found] == ["p1/0004.dcm", "p2/0004.dcm", "p9/0004.dcm"]
-    assert hands.tried[-1] == 1
-
-
-def test_a_lost_file_is_a_finding_with_a_code(release: Path) -> None:
-    found = check(release, workers=Mortal("0004.dcm")).images
+def test_a_file_that_kills_its_worker_is_lost_alone_and_told_with_a_code(release: Path, killing: Mortal) -> None:
     whole = check(release, workers=Here()).images
-    assert found.left_out_count == whole.left_out_count + 3
-    assert {one.code for one in found.left_out} == {"file-not-dicom", LOST}
+    (release / "p1" / "0004.dcm").rename(release / "p1" / KILLER)
+    found = check(release, workers=killing).images
+    assert found.left_out_count == whole.left_out_count + 1
+    assert {one.code: one.path for one in found.left_out}[LOST] == f"p1/{KILLER}"
     (unreadable,) = (one for one in found.checks if one.check == "file-unreadable")
-    assert (unreadable.places, unreadable.of) == (6, whole.files)
+    assert (unreadable.places, unreadable.of) == (4, whole.files)
+    assert found.instances == whole.instances - 1
+
+
+def test_a_file_that_is_innocent_of_its_batch_s_death_is_read(release: Path) -> None:
+    (release / "p1" / "0004.dcm").rename(release / "p1" / KILLER)
+    found = list(read_all(release / "p1", Mortal(), Silent()))
+    assert {getattr(one, "code", "") for one in found} == {""}
