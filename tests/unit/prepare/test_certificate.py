@@ -58,6 +58,7 @@ def test_it_says_what_was_done_and_found(run: Run) -> None:
         "held_back": {},
         "left_out": {"file-not-dicom": 1},
         "accepted_by_a_person": {},
+        "no_file": {},
     }
     assert statement["patients"] == 2
     assert statement["actions"]["uid"] >= 4 * 5
