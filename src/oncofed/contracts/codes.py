@@ -260,7 +260,25 @@ PREPARE = {
     "prepare-link-loop": Code(2, "this link leads back to a folder above it", "Nothing to do: it was left out."),
     "prepare-link-broken": Code(2, "this link leads nowhere", "Repair or remove it, then scan again."),
     "prepare-file-special": Code(2, "this is no regular file", "Nothing to do: it was left out."),
-    "file-nifti": Code(2, "this is a NIfTI file", "Convert it to DICOM first; it was left out."),
+    "file-nifti": Code(
+        2, "this NIfTI volume has no side-car", "Put the header of its series beside it: x.json for x.nii.gz or x.nii."
+    ),
+    "file-sidecar": Code(2, "this is the side-car of a NIfTI volume", "Nothing to do: it is taken with its volume."),
+    "nifti-damaged": Code(
+        2, "this NIfTI volume is damaged, or not what its header says", "Get or convert it again; it was held back."
+    ),
+    "nifti-two-files": Code(2, "this NIfTI volume is in two files", "Write it as one file, .nii or .nii.gz."),
+    "sidecar-invalid": Code(
+        2,
+        "this side-car is not the header of one series in JSON",
+        "Write one object in the DICOM JSON model, or keywords with values, as UTF-8.",
+    ),
+    "sidecar-too-large": Code(
+        2, "this side-car is too large or too deep", "Leave out of it what is no header; pixels do not belong in it."
+    ),
+    "sidecar-incomplete": Code(
+        2, "this side-car names no patient or no modality", "Write PatientID and Modality into it."
+    ),
     "file-archive": Code(2, "this file is an archive", "Nothing to do: what it holds was taken."),
     "prepare-archive-bomb": Code(
         3, "this archive grows beyond all bounds when unpacked", "Look at it; unpack it yourself if it is sound."

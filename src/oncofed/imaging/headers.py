@@ -349,11 +349,17 @@ def read_with_pydicom(stream: BinaryIO) -> FileHeader:
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=bare)
         meta = dataset.file_meta
         syntax, kind = (str(meta.get(name, "")) for name in ("TransferSyntaxUID", "MediaStorageSOPClassUID"))
-        raw = {tag: value for tag in ATTRIBUTES if (value := _raw(dataset, tag)) is not None}
-        if not raw.keys() >= _IDENTIFYING and _ends_inside(dataset):
+        values = values_of(dataset)
+        identified = all(_raw(dataset, tag) is not None for tag in _IDENTIFYING)
+        if not identified and _ends_inside(dataset):
             raise EOFError  # what is missing is missing because it cannot be read
-    little = dataset.original_encoding[1] is not False
-    return FileHeader(_texts(raw, little=little), syntax, kind, byte_level=False)
+    return FileHeader(values, syntax, kind, byte_level=False)
+
+
+def values_of(dataset: Dataset) -> dict[str, str]:
+    """The values of ``ATTRIBUTES`` that a dataset records, as text. Raises what pydicom raises."""
+    raw = {tag: value for tag in ATTRIBUTES if (value := _raw(dataset, tag)) is not None}
+    return _texts(raw, little=dataset.original_encoding[1] is not False)
 
 
 def _ends_inside(dataset: Dataset) -> bool:

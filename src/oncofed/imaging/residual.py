@@ -61,7 +61,7 @@ def search(path: Path, original: Original, expected: Expected) -> tuple[Finding,
     try:
         dataset = pydicom.dcmread(path, defer_size=_LARGE)
         found = set(search_dataset(dataset, original, expected))
-        in_bytes = search_bytes(path, dataset, original, _moved(original, expected))
+        in_bytes = search_bytes(path, dataset, original, moved(original, expected))
     except BROKEN:
         return (Finding(What.UNREADABLE, ""),)
     told = {finding.what for finding in found}
@@ -75,7 +75,7 @@ def search_dataset(dataset: Dataset, original: Original, expected: Expected) -> 
     return tuple(sorted({finding for element in all_elements(dataset) for finding in sought.findings(element)}))
 
 
-def _moved(original: Original, expected: Expected) -> frozenset[str] | None:
+def moved(original: Original, expected: Expected) -> frozenset[str] | None:
     """The original dates as they stand after the shift; None where it is not known."""
     if expected.shift_days is None:
         return None
@@ -88,7 +88,7 @@ class _Sought:
 
     def __init__(self, original: Original, expected: Expected) -> None:
         self._original, self._expected = original, expected
-        self._days = original.dates - (_moved(original, expected) or frozenset())
+        self._days = original.dates - (moved(original, expected) or frozenset())
         self._phrases = [(phrase, frozenset(phrase.split()), what) for phrase, what in original.phrases.items()]
         self._words = original.words.union(*(words for _, words, _ in self._phrases))
         compact = ((phrase.replace(" ", ""), what) for phrase, what in original.phrases.items())

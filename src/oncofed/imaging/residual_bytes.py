@@ -51,6 +51,11 @@ def search_bytes(path: Path, dataset: Dataset, original: Original, moved: frozen
     return found
 
 
+def search_text(content: bytes, original: Original, moved: frozenset[str] | None) -> set[tuple[What, bool]]:
+    """(what, certain) of what stands in bytes that are no pixels, sought as in a header; see ``search_bytes``."""
+    return {(what, certain) for what, _, certain in _in_header(content, _written(original), original, moved)}
+
+
 def _written(original: Original) -> dict[bytes, What]:
     """Names and identifiers in every encoding in which they may stand, ASCII letters in lower case."""
     found: dict[bytes, What] = {}

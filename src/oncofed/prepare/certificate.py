@@ -26,6 +26,7 @@ from oncofed.prepare.papers import render
 from oncofed.prepare.recipe import Recipe
 from oncofed.prepare.run import Run, State
 from oncofed.prepare.verify import results, verified
+from oncofed.prepare.volumes import files
 from oncofed.trust.keys import SigningKey, verify
 
 FORM = "oncofed-preparation-certificate/1"
@@ -127,12 +128,16 @@ def _written(certificate: Certificate) -> bytes:
 
 
 def _images(run: Run) -> bytes:
-    """Digest and place of every image that passed, in order of the places."""
-    digests = {number: digest for one in results(run) for number, digest in one.digests}
+    """Digest and place of every file of the images that passed, in order of the places."""
+    digests: dict[int, str] = {}
+    beside: dict[int, str] = {}
+    for one in results(run):
+        digests.update(one.digests)
+        beside.update(one.beside)
     lines = []
     for file in run.files(State.VERIFIED):
-        if file.target is not None:
-            lines.append(f"{digests.get(file.id, '')}  {file.target.relative_to(run.directory)}\n")
+        of = zip(files(file.target), (digests, beside), strict=False) if file.target is not None else ()
+        lines += [f"{known.get(file.id, '')}  {path.relative_to(run.directory)}\n" for path, known in of]
     return "".join(sorted(lines, key=lambda line: line[66:])).encode()
 
 

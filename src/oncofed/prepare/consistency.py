@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from oncofed.imaging.headers import UNREADABLE
+from oncofed.prepare import volumes
 from oncofed.prepare.run import Run, State, placed
 
 REPEATED = "file-repeated"
@@ -56,7 +57,7 @@ def withdraw(run: Run) -> None:
         "SELECT target FROM files WHERE target <> '' AND state NOT IN ('deidentified', 'verified')"
     ).fetchall()
     for (target,) in stale:
-        (run.directory / target).unlink(missing_ok=True)
+        volumes.remove(run.directory / target)
     with run.transaction():
         run.connection.executemany("UPDATE files SET target = '' WHERE target = ?", stale)
 

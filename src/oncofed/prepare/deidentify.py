@@ -22,19 +22,20 @@ from pydicom import Dataset
 from oncofed.contracts.codes import CODES
 from oncofed.contracts.errors import OncofedError
 from oncofed.files import flush
-from oncofed.imaging import pixels
+from oncofed.imaging import nifti, pixels
+from oncofed.imaging.deidentify import Applied
 from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, DEFACED
 from oncofed.imaging.headers import BROKEN, DAMAGED, UNREADABLE, Unusable
 from oncofed.imaging.pixels.deface import Face, take_out_face
-from oncofed.prepare import consistency, linkage
+from oncofed.prepare import consistency, linkage, volumes
 from oncofed.prepare.faces import Faces
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.parallel import Here, Lost, Workers
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.recipe import Recipe, Tools
 from oncofed.prepare.run import Run, RunFile, State
+from oncofed.prepare.volumes import CHANGED
 
-CHANGED = "prepare-file-changed"
 LOST = "prepare-worker-lost"
 _BY_VERIFICATION = (
     "prepare-residual", "prepare-reference-broken", "prepare-pixels-changed", "prepare-output-unreadable",
@@ -68,6 +69,10 @@ class Job:
     """Whether the index says that the pixels are measurements of a scanner, without a risk of text."""
     face: Face | str | None = None
     """What is to be taken out of a head; a code where a person must look."""
+    accepted: frozenset[str] = frozenset()
+    """Codes that a person has let pass."""
+    is_volume: bool = False
+    """A NIfTI volume with its side-car."""
 
 
 @dataclass(frozen=True)
@@ -172,15 +177,18 @@ def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:
     faces = Faces(run)
     for file in run.files(State.INDEXED):
         own = file.header.get("SeriesInstanceUID", "")
+        own += nifti.FORM if file.is_volume else ""
         if tools.policy.profile.deface and own != series:
-            face = faces.of(file)
+            face = None if file.is_volume else faces.of(file)
         if jobs and (own != series or len(jobs) >= _FILES or size + file.size > _BYTES):
             yield Batch(run.directory, recipe, tuple(jobs))
             jobs, size = [], 0
         series = own
         size += file.size
         target = target_of(file, tools)
-        jobs.append(Job(file.id, file.path, target, file.size, file.rectangles, _measured(file), face))
+        measured = _measured(file)
+        given = (file.id, file.path, target, file.size, file.rectangles, measured, face, file.accepted, file.is_volume)
+        jobs.append(Job(*given))
     if jobs:
         yield Batch(run.directory, recipe, tuple(jobs))
 
@@ -191,7 +199,8 @@ def target_of(file: RunFile, tools: Tools) -> str:
     key = names.patient(header.get("PatientID", ""), header.get("IssuerOfPatientID", ""))
     uids = [header[name] for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
     study, series, instance = (_as_place(tools.uid(uid), tools) for uid in uids)
-    return f"images/{key or names.without_patient_id(uids[0])}/{study}/{series}/{instance}.dcm"
+    suffix = volumes.SUFFIX if file.is_volume else ".dcm"
+    return f"images/{key or names.without_patient_id(uids[0])}/{study}/{series}/{instance}{suffix}"
 
 
 def _as_place(uid: str, tools: Tools) -> str:
@@ -267,6 +276,29 @@ def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
     target = batch.directory / job.target
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     tools.tokens.clear()
+    if job.is_volume:
+        applied, level = volumes.deidentify(job.source, target, tools, job.accepted)
+    else:
+        applied, level = _object(job, target, tools)
+    if job.source.stat().st_mtime_ns != before.st_mtime_ns:
+        volumes.remove(target)
+        return Outcome(job.file, code=CHANGED), ()
+    changes = tuple((change.path, str(change.action), change.reason) for change in applied.changes)
+    return (
+        Outcome(
+            job.file,
+            target=job.target,
+            patient_key=applied.patient_key,
+            changes=hashlib.sha256(repr(changes).encode()).digest(),
+            risk=level.value,
+            review=tuple((*where, token) for where, token in tools.tokens.items()),
+        ),
+        changes,
+    )
+
+
+def _object(job: Job, target: Path, tools: Tools) -> tuple[Applied, pixels.Level]:
+    """De-identify one DICOM file, its pixels too; the risk of text that they had."""
     level = pixels.Level.NONE
     if tools.policy.profile.clean_pixels and not job.measured:
         level = _level(job.source)
@@ -283,21 +315,7 @@ def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
             return (face is not None and take_out_face(dataset, face, spool=target.parent)) or changed
 
         applied = tools.deidentifier.file(job.source, target, clean, pixel_codes=codes if face else ())
-    if job.source.stat().st_mtime_ns != before.st_mtime_ns:
-        target.unlink(missing_ok=True)
-        return Outcome(job.file, code=CHANGED), ()
-    changes = tuple((change.path, str(change.action), change.reason) for change in applied.changes)
-    return (
-        Outcome(
-            job.file,
-            target=job.target,
-            patient_key=applied.patient_key,
-            changes=hashlib.sha256(repr(changes).encode()).digest(),
-            risk=level.value,
-            review=tuple((*where, token) for where, token in tools.tokens.items()),
-        ),
-        changes,
-    )
+    return applied, level
 
 
 def _level(path: Path) -> pixels.Level:

@@ -1,10 +1,10 @@
 """The layout of the EUCAIM common data model: 24 CSV tables, two views, and a tree of images; read and written.
 
 ``clinical_data/*.csv``, ``clinical_mandatory_view.csv``, ``imaging_mandatory_view.csv`` and
-``imaging_data/{patient}/{study}/{series}/*.dcm`` (EUCAIM/etl-toolset's tables; the tree as its federated tools expect).
-Dates stay empty: we keep offsets from the diagnosis only, and that model has columns for both. Codes are those of the
-hyper-ontology where its search names one for exactly our code, else ours; numbers are written whole (its SQL types hold
-no more than 999.99).
+``imaging_data/{patient}/{study}/{series}/*.dcm``, or ``*.nii.gz`` with its DICOM JSON (EUCAIM/etl-toolset's tables; the
+tree as its federated tools expect). Dates stay empty: we keep offsets from the diagnosis only, and that model has
+columns for both. Codes are those of the hyper-ontology where its search names one for exactly our code, else ours;
+numbers are written whole (its SQL types hold no more than 999.99).
 """
 # ruff: noqa: S608  (only names of the two models stand in the SQL; paths are quoted)
 
@@ -16,13 +16,17 @@ from pathlib import Path
 
 import duckdb
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.dataset import Dataset
 
 from oncofed.contracts.errors import BadInput
+from oncofed.imaging.elements import BROKEN
+from oncofed.imaging.headers import Unusable
+from oncofed.imaging.volumes import read_pair
 from oncofed.prepare.eucaim_tables import VIEWS, queries
 from oncofed.prepare.mapping import MappingReport, map_data
 from oncofed.prepare.mapping.expressions import literal
 from oncofed.prepare.mapping.loading import PRESETS
+from oncofed.prepare.volumes import SUFFIX, files
 from oncofed.warehouse.schema import TABLES
 
 CLINICAL, IMAGING = "clinical_data", "imaging_data"
@@ -119,21 +123,27 @@ def _open(connection: duckdb.DuckDBPyConnection, tables: Path) -> None:
 def _place_images(images: Path, target: Path) -> int:
     """Put every instance where the tree wants it, by its own (de-identified) header: linked, or copied across disks."""
     placed = 0
-    for file in sorted(one for one in images.rglob("*.dcm") if one.is_file()):
+    for file in sorted(one for one in images.rglob("*") if one.is_file() and one.name.endswith((".dcm", SUFFIX))):
         try:
-            header = pydicom.dcmread(
-                file, specific_tags=["PatientID", "StudyInstanceUID", "SeriesInstanceUID"], stop_before_pixels=True
-            )
-        except (InvalidDicomError, OSError) as error:
+            header = _header(file)
+        except (*BROKEN, Unusable) as error:
             raise BadInput("file-damaged", f"{file.relative_to(images)}") from error
         levels = [str(header.get(one, "")) for one in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")]
         if not all(level and level not in (".", "..") and not set(level) & set("/\\\0") for level in levels):
             raise BadInput("file-no-series", f"{file.relative_to(images)}")
         place = target.joinpath(*levels)
         place.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(file, place / file.name)
-        except OSError:
-            shutil.copyfile(file, place / file.name)
+        for one in files(file):
+            try:
+                os.link(one, place / one.name)
+            except OSError:
+                shutil.copyfile(one, place / one.name)
         placed += 1
     return placed
+
+
+def _header(file: Path) -> Dataset:
+    if file.name.endswith(SUFFIX):
+        return read_pair(file).dataset
+    tags = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID"]
+    return pydicom.dcmread(file, specific_tags=list(tags), stop_before_pixels=True)

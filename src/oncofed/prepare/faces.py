@@ -50,7 +50,7 @@ class Faces:
     def _found(self, keyword: str, uid: str) -> Face | str | None:
         several: dict[str, list[RunFile]] = defaultdict(list)
         for one in self._run.files(where=f'h."{keyword}" = ?', given=(uid,)):
-            if one.header.get("Modality") in MODALITIES:
+            if one.header.get("Modality") in MODALITIES and not one.is_volume:
                 several[one.header.get("SeriesInstanceUID", "")].append(one)
         if not any(_is_of_a_head(files[0].path) for files in several.values()):
             return None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from oncofed.contracts.errors import BadInput
 from oncofed.imaging.deidentify import PROFILES, Deidentifier, Policy, Profile, Review, compile_policy, read_profile
+from oncofed.imaging.volumes import SUPPLIED
 from oncofed.prepare.run import Run
 from oncofed.trust.pseudonyms import Pseudonyms
 
@@ -44,7 +45,7 @@ class Tools:
 
     def uid(self, uid: str) -> str:
         """What becomes of the UID of a study, series or instance."""
-        if self.policy.keeps_uids:
+        if self.policy.keeps_uids and not uid.startswith(SUPPLIED):
             return uid
         new = self.pseudonyms.uid(uid)
         return self.pseudonyms.own_uid(uid) if new == uid else new

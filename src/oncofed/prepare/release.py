@@ -14,7 +14,7 @@ from pathlib import Path
 
 from oncofed.contracts.catalogue import DatasetRecord
 from oncofed.contracts.errors import Refused
-from oncofed.prepare import optouts
+from oncofed.prepare import optouts, volumes
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.run import Run, State
@@ -95,7 +95,7 @@ def _gather(run: Run, staged: Path, gone: frozenset[str], progress: Progress) ->
 def _targets(run: Run, gone: frozenset[str]) -> Iterator[Path]:
     for file in run.files(State.DEIDENTIFIED, State.VERIFIED):
         if file.target is not None and file.patient_key not in gone:
-            yield file.target
+            yield from volumes.files(file.target)
 
 
 def _put(source: Path, place: Path) -> None:

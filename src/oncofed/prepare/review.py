@@ -80,11 +80,13 @@ def accept(run: Run, number: int, rectangles: Sequence[Sequence[int]] = ()) -> i
     Of different files that claim to be one instance, the file of this number is taken and the others are left out.
 
     Raises:
-        BadInput: ``prepare-review-unknown``: no such group, or one that cannot even be read.
+        BadInput: ``prepare-review-unknown``: no such group, one that cannot even be read, or rectangles for a volume.
     """
     code, files = _members(run, number)
     if not run.connection.execute("SELECT 1 FROM headers WHERE file = ?", (number,)).fetchall():
         raise BadInput("prepare-review-unknown", "what cannot be read cannot be let pass; it may be rejected")
+    if rectangles and any(file.is_volume and file.id in files for file in run.files(State.QUARANTINED)):
+        raise BadInput("prepare-review-unknown", "no rectangle is blanked in a NIfTI volume; let it pass, or reject it")
     pixels = json.dumps([list(one) for one in rectangles]) if code.startswith(_PIXELS) else ""
     taken = [number] if code == consistency.INSTANCE_CONFLICT else files
     with run.working():

@@ -4,7 +4,7 @@ RUN/                    mode 0700: it holds original identifiers
   journal.sqlite        what has become of every file (``journal``)
   index.parquet         the original headers, one row a file
   incoming/             files that came over the network or out of archives, as they came
-  images/               P/S/E/I.dcm: de-identified, under pseudonyms
+  images/               P/S/E/I.dcm, P/S/E/I.nii.gz with I.json: de-identified, under pseudonyms
   clinical/             tables of the mapping, under pseudonyms
   tables/               the common data model of images and clinical data, ready for the warehouse
   report.html|json, certificate.html|json, quarantine.tsv
@@ -24,6 +24,7 @@ from typing import Any, Self
 
 from oncofed.contracts.errors import BadInput, OncofedError, Refused
 from oncofed.imaging.headers import KEYWORDS
+from oncofed.imaging.nifti import FORM
 from oncofed.prepare import journal
 
 JOURNAL = "journal.sqlite"
@@ -58,6 +59,8 @@ class RunFile:
     """The de-identified file, absolute; None before it was made."""
     header: Mapping[str, str]
     """Original values of ``imaging.headers.ATTRIBUTES`` by keyword; private."""
+    is_volume: bool
+    """A NIfTI volume; its side-car lies beside it."""
 
 
 @dataclass(frozen=True)
@@ -275,6 +278,7 @@ class Run:
             patient_key=row["patient_key"],
             target=self.directory / row["target"] if row["target"] else None,
             header={name: row[name] for name in KEYWORDS if row[name]},
+            is_volume=row["transfer_syntax"] == FORM,
         )
 
     def mark(self, ids: Iterable[int], state: State, code: str = "") -> None:

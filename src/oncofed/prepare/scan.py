@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from oncofed.contracts.errors import BadInput
-from oncofed.imaging.headers import DAMAGED, KEYWORDS, NO_SERIES, NOT_DICOM, UNREADABLE, Unusable, read_header
-from oncofed.prepare import consistency, index, unpacking
+from oncofed.imaging.headers import (
+    DAMAGED,
+    KEYWORDS,
+    NO_SERIES,
+    NOT_DICOM,
+    UNREADABLE,
+    FileHeader,
+    Unusable,
+    read_header,
+)
+from oncofed.prepare import consistency, index, unpacking, volumes
 from oncofed.prepare.parallel import Here, Lost, Workers
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.run import Run, Source, State, placed, stored
@@ -20,12 +29,11 @@ from oncofed.prepare.sources import dicomdir
 from oncofed.prepare.sources.archive import ARCHIVE, is_archive
 from oncofed.prepare.sources.folder import Entry, walk
 
-DICOMDIR, NIFTI = "file-dicomdir", "file-nifti"
-_NIFTI = (b"n+1\0", b"ni1\0")
+DICOMDIR = "file-dicomdir"
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 _LISTED = 2_000
 _BATCH = 200
-_STATES = {ARCHIVE: State.FOUND, DAMAGED: State.QUARANTINED, UNREADABLE: State.QUARANTINED}
+_STATES = {ARCHIVE: State.FOUND} | dict.fromkeys((DAMAGED, UNREADABLE, *volumes.CODES), State.QUARANTINED)
 """What becomes of a file with such a code; all others are left out."""
 
 
@@ -123,7 +131,7 @@ def _entries(run: Run, source: Source) -> Iterator[Entry]:
         if source.kind == "incoming" and found.place.endswith(".part"):
             continue  # still coming in
         if isinstance(found, Entry):
-            yield found
+            yield volumes.marked(found, source.folder)
         else:
             run.note(found.code, found.place, source.id)
 
@@ -182,9 +190,9 @@ def read_batch(batch: _Batch) -> list[_Row]:
 
 def _read(number: int, path: Path) -> _Row:
     try:
-        header = read_header(path)
+        header = _header(path)
     except Unusable as problem:
-        return (number, _kind(path) if problem.code == NOT_DICOM else problem.code, None)
+        return (number, problem.code, None)
     code = ""
     if header.media_class == _DIRECTORY_CLASS:
         code = DICOMDIR
@@ -198,16 +206,23 @@ def _read(number: int, path: Path) -> _Row:
     return (number, "", (number, header.transfer_syntax, int(header.byte_level), *values))
 
 
-def _kind(path: Path) -> str:
-    """What a file that is no DICOM is."""
+def _header(path: Path) -> FileHeader:
+    """The header of a DICOM file, or of a volume with its side-car; ``Unusable`` says what else it is."""
+    try:
+        return read_header(path)
+    except Unusable as problem:
+        if problem.code != NOT_DICOM:
+            raise
     try:
         with path.open("rb") as stream:
             begin = stream.read(512)
     except OSError:
-        return UNREADABLE
-    if begin[344:348] in _NIFTI or path.name.lower().endswith(".nii.gz"):
-        return NIFTI
-    return ARCHIVE if is_archive(begin) else NOT_DICOM
+        raise Unusable(UNREADABLE) from None
+    if volumes.is_volume(path, begin):
+        return volumes.read_header(path)
+    if volumes.is_sidecar(path):
+        raise Unusable(volumes.TAKEN)
+    raise Unusable(ARCHIVE if is_archive(begin) else NOT_DICOM)
 
 
 def _keep(run: Run, rows: list[_Row]) -> None:

@@ -47,7 +47,7 @@ def _register(run: Run, source: Source, archive: int, directory: Path, member: M
            ON CONFLICT (source, path) DO UPDATE SET size = ?3, state = ?4, code = ?5, member = ?7, accepted = ''""",
         (
             source.id,
-            str(directory / str(member.number)),
+            str(directory / (member.place or str(member.number))),
             member.size,
             state.value,
             member.code,

@@ -13,10 +13,12 @@ from oncofed.imaging import pixel_bytes
 from oncofed.imaging.deidentify import CLEAN_PIXELS, DEFACED, Action, Policy
 from oncofed.imaging.deidentify.tables import vocabulary
 from oncofed.imaging.elements import BROKEN, Element
+from oncofed.imaging.headers import Unusable
 from oncofed.imaging.identifiers import Original, What, gather
 from oncofed.imaging.references import Mention, read
 from oncofed.imaging.residual import Expected, Finding, search
-from oncofed.prepare import validity
+from oncofed.imaging.residual_volume import read_model, same_voxels, search_volume
+from oncofed.prepare import validity, volumes
 from oncofed.prepare.recipe import Recipe, Tools
 
 RESIDUAL = "prepare-residual"
@@ -38,6 +40,8 @@ class Job:
     target: Path
     judged: bool
     """Whether dciodvfy looks at it."""
+    is_volume: bool = False
+    """A NIfTI volume with its side-car."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Checked:
     """Errors of dciodvfy before and after."""
     digest: str = ""
     """SHA-256 of the whole new file."""
+    beside: str = ""
+    """The same of its side-car, if it has one."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +108,12 @@ def check(batch: Batch) -> BatchChecked:
 
 def _open(job: Job, keeps: Callable[[Element], bool]) -> _Opened | Checked:
     try:
-        source = pydicom.dcmread(job.source, defer_size=_LARGE, force=True)
+        if job.is_volume:
+            source = volumes.identified(job.source)
+        else:
+            source = pydicom.dcmread(job.source, defer_size=_LARGE, force=True)
         return _Opened(job, source, gather(source, keeps), read(source))
-    except BROKEN:
+    except (*BROKEN, Unusable):
         return Checked(job.file, SOURCE)
 
 
@@ -135,6 +144,8 @@ def _expected(tools: Tools, patient_key: str) -> Expected:
 
 def _checked(opened: _Opened, everyone: Original, expected: Expected) -> Checked:
     job = opened.job
+    if job.is_volume:
+        return _checked_volume(opened, everyone, expected)
     try:
         target = pydicom.dcmread(job.target, defer_size=_LARGE)
         after = read(target)
@@ -148,6 +159,22 @@ def _checked(opened: _Opened, everyone: Original, expected: Expected) -> Checked
     if any(finding.what is What.UNREADABLE for finding in findings):
         code = UNREADABLE
     return Checked(job.file, code, findings, opened.before, after, pixels, _errors(job), _digest(job.target))
+
+
+def _checked_volume(opened: _Opened, everyone: Original, expected: Expected) -> Checked:
+    job = opened.job
+    volume, beside = volumes.files(job.target)
+    try:
+        after = read(read_model(beside))
+        digests = _digest(volume), _digest(beside)
+    except BROKEN:
+        return Checked(job.file, UNREADABLE)
+    findings = search_volume(volume, beside, replace(everyone, places=opened.original.places), expected)
+    pixels = "same" if same_voxels(job.source, volume) else "changed"
+    code = RESIDUAL if any(finding.certain for finding in findings) else PIXELS if pixels == "changed" else ""
+    if not after.belongs or any(finding.what is What.UNREADABLE for finding in findings):
+        code = UNREADABLE
+    return Checked(job.file, code, findings, opened.before, after, pixels, None, *digests)
 
 
 def _digest(path: Path) -> str:

@@ -43,6 +43,8 @@ class PatientFound:
     """[file, errors before, errors after] by dciodvfy."""
     digests: list[tuple[int, str]] = field(default_factory=list)
     """[file, SHA-256] of every new file, whether it passed or not."""
+    beside: list[tuple[int, str]] = field(default_factory=list)
+    """[file, SHA-256] of the side-cars of volumes."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:
         if jobs and (file.patient_key != patient or len(jobs) >= _FILES):
             yield Batch(patient, recipe, tuple(jobs))
             jobs = []
-        own = file.header.get("SeriesInstanceUID", "")
+        own = series if file.is_volume else file.header.get("SeriesInstanceUID", "")
         jobs.append(_job(run, file, judge and own != series))
         patient, series = file.patient_key, own
     if jobs:
@@ -126,7 +128,7 @@ def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:
 
 
 def _job(run: Run, file: RunFile, judged: bool) -> Job:
-    return Job(file.id, file.path, file.target or run.images / "missing", judged)
+    return Job(file.id, file.path, file.target or run.images / "missing", judged, file.is_volume)
 
 
 def _lost(batch: Batch) -> BatchChecked:
@@ -161,6 +163,8 @@ def judge_patient(files: Iterable[Checked]) -> PatientFound:
         found.pixels[one.pixels] = found.pixels.get(one.pixels, 0) + 1
         if one.digest:
             found.digests.append((one.file, one.digest))
+        if one.beside:
+            found.beside.append((one.file, one.beside))
         if one.errors:
             found.judged.append((one.file, *one.errors))
     both = [(one.file, one.before, one.after) for one in files if one.before and one.after]

@@ -291,13 +291,14 @@ def test_progress_is_told(run: Run, folder: Path) -> None:
 
 
 def test_nifti_is_told_apart_from_archives_and_rubbish(run: Run, folder: Path) -> None:
+    """That it is damaged is found out by reading it: with a side-car or without."""
     nifti = b"\x5c\x01\0\0" + b"\0" * 340 + b"n+1\0" + b"\0" * 400
     (folder / "sub-01_T1w.nii").write_bytes(nifti)
     (folder / "sub-02_T1w.nii.gz").write_bytes(gzip.compress(nifti))
     (folder / "sub-02_T1w.json").write_text("{}")
     a_series(folder / "dicom", 1)
     scan(run, folder)
-    assert codes(run) == {"file-nifti": 2, "file-not-dicom": 1}
+    assert codes(run) == {"nifti-damaged": 2, "file-sidecar": 1}
 
 
 def test_what_is_not_released_is_listed_and_counted(run: Run, folder: Path) -> None:

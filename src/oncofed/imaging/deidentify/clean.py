@@ -305,7 +305,8 @@ class Cleaning:
         if vr in ("PN", "AE"):
             return ""
         if vr == "UR":
-            return KEPT if place.number in _CODING_URLS else None
+            kept = place.number in _CODING_URLS and not self.patient.identifiers.found(place.text)
+            return KEPT if kept else None
         if vr in ("DS", "IS"):
             return self._number(place)
         return self._unlisted_text(place, care)

@@ -14,6 +14,7 @@ from oncofed.contracts.errors import BadInput
 from oncofed.imaging.harmonise.intensity import NyulScale, learn_nyul, n4, z_score
 from oncofed.imaging.harmonise.resample import resample
 from oncofed.imaging.harmonise.volume import Volume, read_volume, write_nifti
+from oncofed.imaging.nifti import FORM
 from oncofed.imaging.quality.geometry import split
 from oncofed.imaging.quality.instance import Instance, read_instance
 from oncofed.imaging.quality.series import slices
@@ -91,13 +92,18 @@ def _series(images: Path, modalities: frozenset[str]) -> dict[str, list[Path]]:
         facts = read_instance(path, images, pixels=False)
         if isinstance(facts, Instance) and facts.modality in modalities and facts.planes:
             found.setdefault(facts.series, {}).setdefault(facts.uid, facts)
-    volumes = {}
+    volumes = {one.uid: [images / one.path] for same in found.values() for one in same.values() if _is_volume(one)}
     for uid, instances in found.items():
-        stacks = split(slices(instances.values()))
+        stacks = split(slices(one for one in instances.values() if not _is_volume(one)))
         for number, stack in enumerate(stacks, start=1):
             name = uid if len(stacks) == 1 else f"{uid}-{number}"
             volumes[name] = [images / one.name for one in stack]
     return volumes
+
+
+def _is_volume(one: Instance) -> bool:
+    """A NIfTI volume, which is one stack by itself and goes by its own UID."""
+    return one.transfer_syntax == FORM
 
 
 def _volumes(series: dict[str, list[Path]], steps: Steps, left_out: dict[str, str]) -> Iterator[tuple[str, Volume]]:

@@ -14,8 +14,12 @@ import pydicom
 from pydicom.pixels.processing import apply_modality_lut
 
 from oncofed.contracts.errors import BadInput
-from oncofed.imaging import codecs  # noqa: F401 (pixel_array decodes by it)
+from oncofed.imaging import (
+    codecs,  # noqa: F401 (pixel_array decodes by it)
+    nifti,
+)
 from oncofed.imaging.elements import BROKEN
+from oncofed.imaging.headers import Unusable
 from oncofed.imaging.quality.geometry import SAME_PLACE_MM, UNEVEN_SHARE, orthonormal
 
 Array = np.ndarray[Any, Any]
@@ -42,12 +46,15 @@ class Volume:
 
 
 def read_volume(files: Iterable[Path]) -> Volume:
-    """The volume of one single-frame series; memory is that of the volume.
+    """The volume of one single-frame series, or of one NIfTI file; memory is that of the volume.
 
     Raises:
         BadInput: ``volume-invalid``: no slices, undecodable ones, several geometries, repeated positions, or uneven
             distances.
     """
+    files = list(files)
+    if len(files) == 1 and nifti.is_named_nifti(files[0].name):
+        return _of_nifti(files[0])
     slices = sorted((_slice(path) for path in files), key=lambda one: one.place)
     if not slices:
         raise BadInput("volume-invalid", "there are no slices")
@@ -66,6 +73,26 @@ def read_volume(files: Iterable[Path]) -> Volume:
         origin=first.position,
         axes=(_three(np.cross(row, column)), _three(column), _three(row)),
     )
+
+
+def _of_nifti(path: Path) -> Volume:
+    try:
+        header = nifti.read_header(path)
+        if len(header.shape) != 3 or header.coloured or header.affine is None:
+            raise BadInput("volume-invalid", "several volumes or colours in one file, or none that says where it lies")
+        slope, intercept = header.scale
+        frames = nifti.frames(path, range(header.shape[2]))
+        values = np.stack([np.asarray(frame * slope + intercept, dtype=np.float32) for frame in frames])
+    except (Unusable, OSError, ValueError) as error:
+        raise BadInput("volume-invalid", "the file cannot be read") from error
+    affine = np.array(header.affine)
+    affine[:2] *= -1  # NIfTI is RAS, DICOM is LPS
+    i, j, k = affine[:, 0], affine[:, 1], affine[:, 2]
+    steps = [float(np.linalg.norm(one)) for one in (k, j, i)]
+    if min(steps) <= SAME_PLACE_MM or not orthonormal((*_three(i / steps[2]), *_three(j / steps[1]))):
+        raise BadInput("volume-invalid", "directions that are not at right angles, or a distance of 0")
+    axes = tuple(_three(one / step) for one, step in zip((k, j, i), steps, strict=True))
+    return Volume(values, (steps[0], steps[1], steps[2]), _three(affine[:, 3]), axes)
 
 
 @dataclass(frozen=True)

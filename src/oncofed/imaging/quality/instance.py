@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
+from oncofed.imaging import nifti, volumes
 from oncofed.imaging.elements import BROKEN
+from oncofed.imaging.headers import Unusable
 from oncofed.imaging.quality.annotation import Making, Segment, making, segments
-from oncofed.imaging.quality.pixels import Pixels, read_pixels
+from oncofed.imaging.quality.pixels import Pixels, read_pixels, read_voxels
 from oncofed.imaging.quality.required import missing_type_1, missing_type_1c
 from oncofed.imaging.quality.suv import suv_gaps, suv_oddities
 from oncofed.imaging.references import Kind, read
@@ -105,6 +107,8 @@ class Unreadable(Record):
 def read_instance(path: Path, root: Path, *, pixels: bool = True) -> Instance | Unreadable:
     """The facts of the file ``path``; never raises for what is in the file. ``pixels=False`` reads the header only."""
     name = path.relative_to(root).as_posix()
+    if nifti.is_named_nifti(path.name):
+        return _of_volume(path, name, pixels=pixels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns with the offending value
         try:
@@ -132,7 +136,7 @@ def _instance(path: Path, name: str, dataset: Dataset, *, pixels: bool) -> Insta
         series=series,
         uid=uid,
         sop_class=text(dataset, "SOPClassUID"),
-        transfer_syntax=str(getattr(dataset.file_meta, "TransferSyntaxUID", "")),
+        transfer_syntax=str(getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", "")),
         frames=whole(dataset, "NumberOfFrames") or (1 if is_image else 0),
         frame_of_reference=text(dataset, "FrameOfReferenceUID"),
         planes=tuple(_planes(dataset)) if is_image else (),
@@ -148,6 +152,40 @@ def _instance(path: Path, name: str, dataset: Dataset, *, pixels: bool) -> Insta
         pixel_problem=problem,
         bytes=path.stat().st_size,
         **_described(dataset),
+    )
+
+
+def _of_volume(path: Path, name: str, *, pixels: bool) -> Instance | Unreadable:
+    """The facts of a NIfTI volume: what its side-car says, and where and what its voxels are."""
+    try:
+        pair = volumes.read_pair(path)
+        header, said = pair.header, pair.dataset
+        found, problem = read_voxels(path, header, text(said, "Modality")) if pixels else (None, "")
+        instance = _instance(path, name, said, pixels=False)
+    except Unusable as problem_found:
+        return Unreadable(path=name, code=problem_found.code)
+    except BROKEN:
+        return Unreadable(path=name, code=DAMAGED)
+    if isinstance(instance, Unreadable):
+        return instance
+    own = _discriminators(said)
+    columns, rows = (*header.shape, 1)[:2]
+    return instance.model_copy(
+        update={
+            "transfer_syntax": nifti.FORM,
+            "frames": header.n_frames,
+            "rows": rows,
+            "columns": columns,
+            "spacing": (header.spacing[1], header.spacing[0]),
+            "planes": tuple(
+                Plane(position=position, orientation=orientation, discriminators=own)
+                for position, orientation in volumes.planes(header)
+            ),
+            "missing_type_1": (),
+            "missing_type_1c": (),
+            "pixels": found,
+            "pixel_problem": problem,
+        }
     )
 
 

@@ -4,7 +4,7 @@ Memory is that of one frame, whatever the number of frames. Values are stored va
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from pydicom.dataset import Dataset
 
 from oncofed.imaging.codecs import get_decoder, iter_pixels
 from oncofed.imaging.elements import BROKEN
+from oncofed.imaging.headers import Unusable
+from oncofed.imaging.nifti import NiftiHeader, frames
 from oncofed.imaging.quality.likeness import likeness
 
 MAX_FRAMES = 512
 """Frames decoded in one file; of more, as many are taken evenly."""
 CLIPPED_SHARE = 0.01
+_MOST = 1e30
 MISSING, UNDECODABLE, NO_DECODER = "pixels-missing", "pixels-undecodable", "pixels-no-decoder"
 _GREY = frozenset({"CT", "MR", "PT", "NM", "MG", "DX", "CR"})
 NOT_COMPARABLE = frozenset({"SEG", "SM", "RTDOSE"})
@@ -97,14 +100,34 @@ def read_pixels(path: Path, dataset: Dataset) -> tuple[Pixels | None, str]:
         return None, UNDECODABLE
 
 
+def read_voxels(path: Path, header: NiftiHeader, modality: str) -> tuple[Pixels | None, str]:
+    """The same of a NIfTI volume, slice by slice."""
+    taken = _taken(header.n_frames)
+    try:
+        return _summed(map(_bounded, frames(path, taken)), taken, modality, header.ceiling), ""
+    except (Unusable, OSError, ValueError):
+        return None, UNDECODABLE
+
+
+def _bounded(frame: Array) -> Array:
+    """Numbers that can be added and squared: what is none becomes 0."""
+    if frame.dtype.kind != "f":
+        return frame
+    return np.asarray(np.clip(np.nan_to_num(frame, nan=0, posinf=0, neginf=0), -_MOST, _MOST))
+
+
 def _read(path: Path, dataset: Dataset) -> Pixels:
-    frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
-    taken = range(frames) if frames <= MAX_FRAMES else [i * frames // MAX_FRAMES for i in range(MAX_FRAMES)]
-    modality = str(dataset.get("Modality") or "")
-    sums = _Sums(
-        ceiling=_ceiling(dataset), middle=len(taken) // 2, comparable=modality not in NOT_COMPARABLE | _TOO_SMOOTH
-    )
-    for frame in _frames(path, taken):
+    taken = _taken(max(int(dataset.get("NumberOfFrames") or 1), 1))
+    return _summed(_frames(path, taken), taken, str(dataset.get("Modality") or ""), _ceiling(dataset))
+
+
+def _taken(frames: int) -> Sequence[int]:
+    return range(frames) if frames <= MAX_FRAMES else [i * frames // MAX_FRAMES for i in range(MAX_FRAMES)]
+
+
+def _summed(given: Iterable[Array], taken: Sequence[int], modality: str, ceiling: float) -> Pixels:
+    sums = _Sums(ceiling, middle=len(taken) // 2, comparable=modality not in NOT_COMPARABLE | _TOO_SMOOTH)
+    for frame in given:
         sums.add(frame)
     if sums.frames != len(taken):
         raise ValueError("fewer frames than stated")

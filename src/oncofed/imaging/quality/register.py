@@ -52,6 +52,9 @@ CHECKS: dict[str, Check] = {
         "images clipped at the highest value", _A, _W, "More than 1 % of the pixels stand at the end of the range."
     ),
     "segmentation-empty": Check("segmentations without a marked pixel", _A, _W, "No voxel belongs to any segment."),
+    "volume-nifti": Check(
+        "volumes in NIfTI", _N, _O, "Not DICOM files: Type 1 attributes, SOP class and transfer syntax are not checked."
+    ),
     "type-1-missing": Check("missing Type 1 attributes", _C, _W, "DICOM requires these attributes with a value."),
     "type-1c-missing": Check(
         "missing Type 1C attributes", _C, _W, "DICOM requires them under a condition that holds for these objects."

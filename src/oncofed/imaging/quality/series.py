@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from oncofed.imaging.nifti import FORM
 from oncofed.imaging.quality.geometry import Geometry, Slice, geometry
 from oncofed.imaging.quality.instance import Instance, Record
 
@@ -97,7 +98,9 @@ def slices(instances: Iterable[Instance]) -> Iterator[Slice]:
 def _counted(instances: Sequence[Instance], once: list[Instance]) -> Iterator[Issue]:
     """Checks that count files."""
     yield Issue(check="instance-repeated", count=len(instances) - len(once))
-    yield Issue(check="sop-class-missing", count=sum(not one.sop_class for one in once))
+    volumes = sum(one.transfer_syntax == FORM for one in once)
+    yield Issue(check="volume-nifti", count=volumes)
+    yield Issue(check="sop-class-missing", count=sum(not one.sop_class for one in once if one.transfer_syntax != FORM))
     yield Issue(check="not-deidentified", count=sum(not one.identity_removed for one in once))
     modalities = {one.modality for one in once}
     yield Issue(check="modality-mixed", count=len(modalities) if len(modalities) > 1 else 0)

@@ -4,7 +4,7 @@ import base64
 import io
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 
+from oncofed.imaging import nifti, volumes
 from oncofed.imaging.codecs import iter_pixels
 from oncofed.imaging.elements import BROKEN
+from oncofed.imaging.headers import Unusable
 from oncofed.imaging.pixels.risk import Level, assess
+from oncofed.imaging.quality.instance import number, text
 from oncofed.imaging.quality.series import SeriesQuality
 from oncofed.prepare.checks.findings import Thumbnail
 from oncofed.prepare.checks.spool import Spool
@@ -60,16 +63,56 @@ def _picture(path: Path) -> Image.Image | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            if nifti.is_named_nifti(path.name):
+                return _slice_of_volume(path)
             dataset = pydicom.dcmread(path, stop_before_pixels=True)
             if not may_be_shown(dataset):
                 return None
             middle = max(int(dataset.get("NumberOfFrames") or 1), 1) // 2
             frame = next(iter(iter_pixels(path, indices=[middle])))
             picture = Image.fromarray(_bytes(frame, dataset))
-        except (*BROKEN, RuntimeError, StopIteration):
+        except (*BROKEN, RuntimeError, StopIteration, Unusable):
             return None
     picture.thumbnail((SIDE, SIDE))
     return picture
+
+
+def _slice_of_volume(path: Path) -> Image.Image | None:
+    """The middle slice of a NIfTI volume; None where it may not be shown."""
+    pair = volumes.read_pair(path)
+    if not may_be_shown(pair.dataset) or volumes.may_show_text(pair):
+        return None
+    (frame,) = nifti.frames(path, [pair.header.n_frames // 2])
+    _, directions = next(volumes.planes(pair.header), ((), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)))
+    turned = frame[:: _step(directions[3:]), :: _step(directions[:3])]
+    picture = Image.fromarray(_bytes(_windowed(turned, pair), _of_modality(pair.dataset)))
+    picture.thumbnail((SIDE, SIDE))
+    return picture
+
+
+def _windowed(frame: Any, pair: volumes.Pair) -> Any:
+    """Numbers of a volume in the modality's units, between the ends of the window that its header names."""
+    if pair.header.coloured:
+        return frame[..., :3]
+    slope, intercept = pair.header.scale
+    values = np.nan_to_num(frame * slope + intercept)
+    center, width = (number(pair.dataset, keyword) for keyword in ("WindowCenter", "WindowWidth"))
+    if center is None or not width or width < 0 or text(pair.dataset, "Modality") in _NEGATIVE:
+        return values
+    return np.clip(values, center - width / 2, center + width / 2)
+
+
+def _of_modality(dataset: Dataset) -> Dataset:
+    """Nothing but the modality: of a volume's numbers, no rescale of its header is still to be done."""
+    own = Dataset()
+    own.Modality = text(dataset, "Modality")
+    return own
+
+
+def _step(direction: Sequence[float]) -> int:
+    """-1 where an axis must be turned to run from right to left, from front to back, or from head to foot."""
+    main = max(range(3), key=lambda axis: abs(direction[axis]))
+    return -1 if (direction[main] < 0) is not (main == 2) else 1
 
 
 def may_be_shown(dataset: Dataset) -> bool:

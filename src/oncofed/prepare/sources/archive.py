@@ -1,7 +1,8 @@
 """Unpacking zip and tar archives into the run, without trusting a name, a size or a promise in them.
 
-Members are written under numbers, never under their own names, so no path of an archive reaches the file system. What
-is unpacked is counted as it comes, not as it is announced; an archive that grows beyond all bounds is given up whole.
+Members are written under numbers, never under their own names, so no path of an archive reaches the file system (a
+NIfTI volume as ``n.nii.gz`` or ``n.nii``, its side-car as ``n.json``). What is unpacked is counted as it comes, not as
+it is announced; an archive that grows beyond all bounds is given up whole.
 """
 
 import errno
@@ -13,11 +14,13 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from oncofed.imaging.headers import NOT_DICOM, UNREADABLE, looks_bare
+from oncofed.imaging.nifti import is_named_nifti
+from oncofed.imaging.sidecar import sidecar_of
 
 ARCHIVE = "file-archive"
 BOMB = "prepare-archive-bomb"
@@ -33,6 +36,7 @@ _BROKEN = (
     ValueError, LookupError, OverflowError, RecursionError,
 )  # fmt: skip
 """What zipfile and tarfile raise on damaged archives."""
+_VOLUMES = (".nii.gz", ".nii")
 _CHUNK = 1 << 20
 _BEGIN = 512
 DEEPEST = 3
@@ -59,6 +63,8 @@ class Member:
     number: int
     size: int
     code: str = ""
+    place: str = ""
+    """Its file in the directory into which it was unpacked."""
 
 
 class _Grown(Exception):
@@ -71,7 +77,7 @@ def is_archive(begin: bytes) -> bool:
 
 
 def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> tuple[list[Member], str]:
-    """Unpack into ``directory`` (made anew), member n as file ``n``.
+    """Unpack into ``directory`` (made anew).
 
     Returns the members, and a code if the archive as a whole was given up; then the directory is empty. A full disk
     raises ``OSError``.
@@ -96,7 +102,30 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> tupl
         return _given_up(directory, DAMAGED if error.errno in (None, errno.EINVAL) else UNREADABLE)
     except RuntimeError:  # what zipfile raises where a password is needed
         return _given_up(directory, LOCKED)
-    return members, ""
+    volumes = _volumes(members)
+    return [_beside(member, volumes, directory) for member in members], ""
+
+
+def _volumes(members: list[Member]) -> dict[PurePath, str]:
+    """Name of the side-car that a volume should have → where the side-car belongs."""
+    placed = [one for one in members if is_named_nifti(one.place)]
+    return {sidecar_of(PurePosixPath(one.name)): str(sidecar_of(PurePosixPath(one.place))) for one in placed}
+
+
+def _beside(member: Member, volumes: dict[PurePath, str], directory: Path) -> Member:
+    """A member; a side-car is put beside its volume, and other JSON is left out."""
+    if member.code or not _is_json(member.name):
+        return member
+    place = volumes.pop(PurePosixPath(member.name), "")
+    if not place:
+        (directory / member.place).unlink()
+        return replace(member, place="", code=NOT_DICOM)
+    (directory / member.place).rename(directory / place)
+    return replace(member, place=place)
+
+
+def _is_json(name: str) -> bool:
+    return name.lower().endswith(".json")
 
 
 def _given_up(directory: Path, code: str) -> tuple[list[Member], str]:
@@ -159,16 +188,19 @@ def _refused(name: str, *, regular: bool) -> str:
 
 
 def _written(stream: IO[bytes], member: Member, directory: Path, allowance: _Allowance) -> Member:
-    """Write a member that may be DICOM or an archive; leave out what is neither."""
+    """Write a member that may be DICOM, NIfTI, a side-car or an archive; leave out what is none."""
     begin = stream.read(_BEGIN)
-    if not (begin[128:132] == b"DICM" or looks_bare(begin) or is_archive(begin)):
-        return Member(member.name, member.number, len(begin), NOT_DICOM)
+    ending = next((one for one in _VOLUMES if member.name.lower().endswith(one)), "")
+    known = begin[128:132] == b"DICM" or looks_bare(begin) or is_archive(begin)
+    if not (known or ending or _is_json(member.name)):
+        return replace(member, size=len(begin), code=NOT_DICOM)
+    place = f"{member.number}{ending}"
     allowance.take(len(begin))
     size = len(begin)
-    with (directory / str(member.number)).open("xb") as out:
+    with (directory / place).open("xb") as out:
         out.write(begin)
         while chunk := stream.read(_CHUNK):
             allowance.take(len(chunk))
             out.write(chunk)
             size += len(chunk)
-    return Member(member.name, member.number, size)
+    return replace(member, size=size, place=place)

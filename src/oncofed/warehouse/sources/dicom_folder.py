@@ -1,8 +1,9 @@
 """Source ``dicom-folder``: the headers of a folder of DICOM files as one dataset.
 
-Any nesting; links are followed, each directory once. What is no DICOM file, or damaged, is left out and reported by
-path. Identifiers become keyed pseudonyms before a row is written: a file without Patient ID makes its study a patient
-of its own. A study UID shared by two patients is two studies. Each instance counts once, however often it lies there.
+Any nesting; links are followed, each directory once. What is no DICOM file (nor a NIfTI volume with a side-car), or
+damaged, is left out and reported by path. Identifiers become keyed pseudonyms before a row is written: a file without
+Patient ID makes its study a patient of its own. A study UID shared by two patients is two studies. Each instance counts
+once, however often it lies there.
 """
 
 import os
@@ -17,6 +18,7 @@ from oncofed.contracts.catalogue import DatasetRecord
 from oncofed.contracts.errors import BadInput
 from oncofed.contracts.vocabulary import domain
 from oncofed.imaging.headers import Unusable
+from oncofed.imaging.sidecar import volumes_of
 from oncofed.trust.pseudonyms import Pseudonyms
 from oncofed.warehouse.schema import TABLES
 from oncofed.warehouse.sources.base import Draft, Filling, SourceReport
@@ -181,7 +183,10 @@ def _merge(row: Row, values: Row) -> None:
 
 
 def regular_files(root: Path) -> Iterator[Path]:
-    """All regular files below ``root`` in stable order; follows links, visits each directory once (no loops)."""
+    """All regular files below ``root`` in stable order, but side-cars: they belong to the volumes beside them.
+
+    Follows links, visits each directory once (no loops).
+    """
     seen: set[tuple[int, int]] = set()
     for directory, names, files in os.walk(root, followlinks=True):
         status = os.stat(directory)
@@ -190,9 +195,10 @@ def regular_files(root: Path) -> Iterator[Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         names.sort()
+        together = set(files)
         for name in sorted(files):
             path = Path(directory, name)
-            if _is_regular(path):
+            if _is_regular(path) and together.isdisjoint(volumes_of(name)):
                 yield path
 
 

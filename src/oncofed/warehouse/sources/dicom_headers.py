@@ -1,4 +1,4 @@
-"""What one DICOM file says about itself, read from its header only: pixels are never loaded.
+"""What one DICOM file (or the side-car of a NIfTI volume) says about itself, from its header only: no pixel is loaded.
 
 Identifiers (Patient ID, UIDs) are carried as they stand for the moment; ``dicom_folder`` replaces them before any row
 is written. Names, free text and dates are read for nothing but the codes derived from them, and not kept.
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 
 from oncofed.contracts.vocabulary import normalise
 from oncofed.imaging.headers import BROKEN, DAMAGED, NO_SERIES, NOT_DICOM, Unusable
+from oncofed.imaging.nifti import is_named_nifti
+from oncofed.imaging.volumes import read_pair
 
 _TAGS = [
     "PatientID",
@@ -116,6 +118,10 @@ def read_header(path: Path) -> Header:
 
 
 def _dataset(path: Path) -> Dataset:
+    if is_named_nifti(path.name):
+        dataset = read_pair(path).dataset
+        dataset.file_meta = FileMetaDataset()
+        return dataset
     with path.open("rb") as stream:
         begin = stream.read(132)
     bare = begin[:2] in (b"\x08\x00", b"\x02\x00") and begin[4:6] not in (b"", b"\x00\x00")
