@@ -9,12 +9,14 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
+from oncofed.contracts.errors import OncofedError
 from oncofed.imaging import pixel_bytes
-from oncofed.imaging.deidentify import CLEAN_PIXELS, DEFACED, Action, Policy
+from oncofed.imaging.deidentify import CLEAN_PIXELS, DEFACED, Action, Policy, reading
 from oncofed.imaging.deidentify.tables import vocabulary
 from oncofed.imaging.elements import BROKEN, Element
 from oncofed.imaging.headers import Unusable
 from oncofed.imaging.identifiers import Original, What, gather
+from oncofed.imaging.pixels import Undecodable, identifiers, residual
 from oncofed.imaging.references import Mention, read
 from oncofed.imaging.residual import Expected, Finding, search
 from oncofed.imaging.residual_volume import read_model, same_voxels, search_volume
@@ -26,6 +28,7 @@ REFERENCE = "prepare-reference-broken"
 PIXELS = "prepare-pixels-changed"
 UNREADABLE = "prepare-output-unreadable"
 SOURCE = "prepare-file-changed"
+TEXT = "pixels-text-left"
 
 _PIXEL_METHODS = frozenset((CLEAN_PIXELS.value, DEFACED.value))
 _LARGE = 1 << 20
@@ -103,7 +106,7 @@ def check(batch: Batch) -> BatchChecked:
                 lost.append(found)
         everyone = Original().with_those_of([one.original for one in opened])
         expected = _expected(tools, batch.patient_key)
-        return BatchChecked(batch.patient_key, (*lost, *(_checked(one, everyone, expected) for one in opened)))
+        return BatchChecked(batch.patient_key, (*lost, *(_checked(one, everyone, expected, tools) for one in opened)))
 
 
 def _open(job: Job, keeps: Callable[[Element], bool]) -> _Opened | Checked:
@@ -142,7 +145,7 @@ def _expected(tools: Tools, patient_key: str) -> Expected:
     )
 
 
-def _checked(opened: _Opened, everyone: Original, expected: Expected) -> Checked:
+def _checked(opened: _Opened, everyone: Original, expected: Expected, tools: Tools) -> Checked:
     job = opened.job
     if job.is_volume:
         return _checked_volume(opened, everyone, expected)
@@ -158,6 +161,8 @@ def _checked(opened: _Opened, everyone: Original, expected: Expected) -> Checked
     code = RESIDUAL if any(finding.certain for finding in findings) else PIXELS if pixels == "changed" else ""
     if any(finding.what is What.UNREADABLE for finding in findings):
         code = UNREADABLE
+    if pixels == "masked" and tools.ocr:
+        code = code or _text_left(opened)
     return Checked(job.file, code, findings, opened.before, after, pixels, _errors(job), _digest(job.target))
 
 
@@ -190,6 +195,20 @@ def _pixels(opened: _Opened, target: Dataset) -> str:
         return "same"
     written = _methods(target, _PIXEL_METHODS) > _methods(opened.source, _PIXEL_METHODS)
     return "masked" if written else "changed"
+
+
+def _text_left(opened: _Opened) -> str:
+    """The code for masked pixels, as written, in which a word of the source's header can still be read; "" if none."""
+    try:
+        with opened.job.target.open("rb") as stream:
+            written = reading.read(stream, with_pixels=False)
+            reading.show_pixels(written)
+            found = residual(written.dataset, identifiers(opened.source))
+    except Undecodable:
+        return UNREADABLE
+    except OncofedError:  # no OCR here: what needs it was held back
+        return ""
+    return TEXT if any(one.identifying for one in found) else ""
 
 
 def _methods(dataset: Dataset, codes: frozenset[str]) -> int:

@@ -136,3 +136,24 @@ def test_the_real_pages_with_names(run: Run, data_dir: Path, tmp_path: Path, sha
         assert pixels.residual(cleaned, wanted) == ()
     assert cleaned.BurnedInAnnotation == "NO"
     assert "113101" in [item.CodeValue for item in cleaned.DeidentificationMethodCodeSequence]
+
+
+@pytest.mark.system_program("tesseract")
+def test_a_mask_that_missed_is_seen_by_the_verification(run: Run, data_dir: Path, tmp_path: Path, shared: Path) -> None:
+    shutil.copytree(shared / "dicom" / "us_burned_in_deid", tmp_path / "source")
+    scan(run, tmp_path / "source")
+    recipe = Recipe(key_of(data_dir))
+    deidentify(run, recipe)
+    (masked,) = of(run, State.DEIDENTIFIED)
+    assert masked.target is not None
+    written = pydicom.dcmread(masked.target)
+    source = pydicom.dcmread(masked.path)
+    written.PixelData = source.PixelData[:-1] + bytes([source.PixelData[-1] ^ 1])
+    written["PixelData"].VR = source["PixelData"].VR
+    for keyword in ("PhotometricInterpretation", "PlanarConfiguration"):
+        setattr(written, keyword, source.get(keyword))
+    written.file_meta.TransferSyntaxUID = source.file_meta.TransferSyntaxUID
+    written.save_as(masked.target)
+    verify(run, recipe)
+    (held,) = of(run, State.QUARANTINED)
+    assert held.code == "pixels-text-left"
