@@ -25,7 +25,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from oncofed.imaging.deidentify.reading import Opened
+from oncofed.imaging.deidentify.reading import Opened, Pixels
 from oncofed.imaging.deidentify.values import KNOWN, SHORT_LENGTH, Element
 from oncofed.imaging.deidentify.wellformed import UNDEFINED
 
@@ -161,11 +161,17 @@ def content(opened: Opened, syntax: str) -> Iterator[bytes]:
     if opened.replaced is not None:
         yield from _replaced(opened.replaced, encoder)
     else:
-        vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
-        yield encoder.header(pixels.tag, vr, pixels.length)
-        yield from _copied(opened.stream, pixels.start, pixels.end)
+        yield from copied(opened.stream, pixels, encoder)
     if after:
         yield from encoder.chunks(opened.dataset, tags=after)
+
+
+def copied(stream: BinaryIO, pixels: Pixels | None, encoder: Encoder) -> Iterator[bytes]:
+    """The pixel element of another file as it stands there, if it has one."""
+    if pixels is not None:
+        vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
+        yield encoder.header(pixels.tag, vr, pixels.length)
+        yield from _copied(stream, pixels.start, pixels.end)
 
 
 def _replaced(element: DataElement, encoder: Encoder) -> Iterator[bytes]:
