@@ -6,9 +6,9 @@ around it does. Anything else is left to pydicom (``None``). Rules and writing a
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from pydicom.charset import convert_encodings
@@ -26,6 +26,7 @@ from pydicom.uid import (
 from oncofed.imaging.deidentify.values import KNOWN, PIXELS, SHORT_LENGTH, TEXT, usual_vr
 
 UNDEFINED = 0xFFFFFFFF
+_DELIMITERS = 0xFFFE
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _META_BEGIN = 144
 """After preamble, prefix and the element that gives the length of the meta information."""
@@ -33,6 +34,7 @@ _DEEPEST = 64
 _DEFAULT = ("iso8859",)
 _CHARACTER_SET = BaseTag(0x00080005)
 _MEDIA_CLASS, _TRANSFER_SYNTAX, _PIXEL_REPRESENTATION = 0x00020002, 0x00020010, 0x00280103
+_NAMES_OF_META = frozenset(map(BaseTag, (_MEDIA_CLASS, _TRANSFER_SYNTAX)))
 _OTHER_ROADS = frozenset({ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian})
 
 _header = struct.Struct("<HH2sH").unpack_from
@@ -94,21 +96,22 @@ def sliced(data: bytes, *, whole: bool) -> Slices | None:
     """As ``parsed``, but only the top level, and nothing of it converted."""
     try:
         named, syntax, begin = _meta(data)
-        if syntax.is_private:
+        if syntax.is_private or any(named[tag].VR != "UI" for tag in _NAMES_OF_META & named.keys()):
             return None
         implicit = syntax == ImplicitVRLittleEndian
-        tags, vrs, contents, end = _Parser(data, implicit=implicit).slices(begin)
+        tags, vrs, contents = zip(*_Parser(data, implicit=implicit).slices(begin), strict=True)
     except _SHUT:
         return None
     except TooShort:
         if whole:
             return None
         raise
+    end = begin + sum(map(len, contents))
     if not whole and end == len(data):
         raise TooShort
     held = named.get(BaseTag(_MEDIA_CLASS))
     media_class = held.value if held is not None and isinstance(held.value, bytes) else b""
-    return Slices(str(syntax), media_class, implicit, tuple(tags), tuple(vrs), tuple(contents), end)
+    return Slices(str(syntax), media_class, implicit, tags, vrs, contents, end)
 
 
 def parsed(data: bytes, *, whole: bool) -> WellFormed | None:
@@ -141,14 +144,22 @@ def _meta(data: bytes) -> tuple[Elements, UID, int]:
     end = _META_BEGIN + _long(data, 140)[0]
     elements, stop = _Parser(data[:end], implicit=False).elements(_META_BEGIN, end, _DEFAULT, 0)
     named = elements.get(BaseTag(_TRANSFER_SYNTAX))
-    syntax = UID(named.value.decode("ascii").rstrip("\0 ")) if named is not None and named.value else UID("")
-    if stop != end or syntax in _OTHER_ROADS or not syntax.is_transfer_syntax:
+    syntax = _syntax((named.value if named is not None else None) or b"")
+    if stop != end:
         raise NotWellFormedError
     if any(tag >> 16 != 2 for tag in elements):
         raise NotWellFormedError
     if syntax == ImplicitVRLittleEndian and data[end + 4 : end + 6] in _VRS:
         raise NotWellFormedError  # it may be explicit in truth
     return elements, syntax, end
+
+
+@lru_cache(64)
+def _syntax(value: bytes) -> UID:
+    syntax = UID(value.decode("ascii").rstrip("\0 "))
+    if syntax in _OTHER_ROADS or not syntax.is_transfer_syntax:
+        raise NotWellFormedError
+    return syntax
 
 
 @cache
@@ -171,36 +182,35 @@ class _Parser:
         dataset.set_original_encoding(self._implicit, True, list(own))
         return dataset
 
-    def slices(self, at: int) -> tuple[list[int], list[str], list[bytes], int]:
-        """Tags, VRs and bytes of the elements from ``at`` to the pixels or the last byte, and where they end."""
+    def slices(self, at: int) -> Iterator[tuple[int, str, bytes]]:
+        """Tag, VR and bytes of the elements from ``at`` to the pixels or the last byte."""
         data, implicit, end, last = self._data, self._implicit, len(self._data), -1
-        tags: list[int] = []
-        vrs: list[str] = []
-        contents: list[bytes] = []
-        while at < end:
-            if at + 8 > end:
-                raise TooShort
+        while at + 8 <= end:
             begin = at
-            group, number, length = _item(data, at)
+            group, number, letters, length = _header(data, at)
             tag = group << 16 | number
             if tag in PIXELS:
-                break
-            if tag <= last or group == 0xFFFE:
+                return
+            if tag <= last or group == _DELIMITERS:
                 raise NotWellFormedError
-            vr, length, at = (usual_vr(tag), length, at + 8) if implicit else self._explicit(at, end)
+            at += 8
+            vr, short = (usual_vr(tag), False) if implicit else _VRS[letters]
+            if implicit:
+                length = _long(data, begin + 4)[0]
+            elif not short:
+                length, at = self._length(at, length)
             if length == UNDEFINED:
                 if vr != "SQ":
                     raise NotWellFormedError
-                _, at = self._items(at, length, end, (_DEFAULT, 1))
+                at = self._items(at, length, end, (_DEFAULT, 1))[1]
             else:
                 at += length
             if at > end:
                 raise TooShort
-            tags.append(tag)
-            vrs.append(vr)
-            contents.append(data[begin:at])
+            yield tag, vr, data[begin:at]
             last = tag
-        return tags, vrs, contents, at
+        if at < end:
+            raise TooShort
 
     def elements(self, at: int, end: int, charset: Charset, depth: int) -> tuple[Elements, int]:
         """Elements from ``at`` to ``end``, to the pixels at the top, or to the end of an item of undefined length."""
@@ -240,11 +250,17 @@ class _Parser:
         vr, short = _VRS[letters]
         if short:
             return vr, length, at + 8
-        if length:
-            raise NotWellFormedError
         if at + 12 > end:
-            raise self._outside(end)
-        return vr, _long(self._data, at + 8)[0], at + 12
+            raise NotWellFormedError if length else self._outside(end)
+        return vr, *self._length(at + 8, length)
+
+    def _length(self, at: int, reserved: int) -> tuple[int, int]:
+        """A length of four bytes, and what comes behind it."""
+        if reserved:
+            raise NotWellFormedError
+        if at + 4 > len(self._data):
+            raise TooShort
+        return _long(self._data, at)[0], at + 4
 
     def _outside(self, end: int) -> Exception:
         """More bytes may help only where it was the bytes that ended, not the item around."""

@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import struct
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +35,7 @@ IMPLEMENTATION = "2.25.331045817265342417170498122346512948161"
 _VERSION_NAME = "ONCOFED"
 _CHUNK = 1 << 22
 _CHARACTER_SET = 0x00080005
+_own = threading.local()
 _PREAMBLE = bytes(128) + b"DICM"
 
 
@@ -186,15 +188,23 @@ def _replaced(element: DataElement, encoder: Encoder) -> Iterator[bytes]:
         yield struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 
 
-def _copied(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+def _copied(stream: BinaryIO, start: int, end: int) -> Iterator[memoryview]:
+    """A part of a file in pieces; each is valid until the next."""
     stream.seek(start)
     left = end - start
     while left:
-        chunk = stream.read(min(left, _CHUNK))
-        if not chunk:
+        size = stream.readinto(_chunk()[:left])  # type: ignore[attr-defined]
+        if not size:
             raise EOFError
-        left -= len(chunk)
-        yield chunk
+        left -= size
+        yield _chunk()[:size]
+
+
+def _chunk() -> memoryview:
+    """Memory of this thread, used again for every file: what is new costs as much as the copy."""
+    if not hasattr(_own, "chunk"):
+        _own.chunk = memoryview(bytearray(_CHUNK))
+    return _own.chunk
 
 
 def write(chunks: Iterable[bytes], target: Path, *, durable: bool = True) -> None:
@@ -218,5 +228,5 @@ def _new(path: Path) -> BinaryIO:
     try:
         return path.open("wb")
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path.open("wb")
