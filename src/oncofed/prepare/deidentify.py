@@ -357,8 +357,10 @@ def _keep(run: Run, results: list[BatchOutcome]) -> int:
             run.connection.executemany(
                 """UPDATE files SET state = ?, code = ?, patient_key = ?, target = ?, risk = ?, changes = ?
                    WHERE id = ?""",
-                [(_state(one), one.code, one.patient_key, one.target, one.risk, sets.get(one.changes, 0), one.file)
-                 for one in told],
+                [
+                    (_state(one), one.code, one.patient_key, one.target, one.risk, sets.get(one.changes, 0), one.file)
+                    for one in told
+                ],
             )
             run.connection.executemany(
                 """INSERT INTO review (token_hash, code, path, value, occurs) VALUES (?, ?, ?, ?, 1)

@@ -76,7 +76,7 @@ def holds_items(tag: int, vr: str | None) -> bool:
 
 
 def named_inside(dataset: Dataset, encoded: Encodings) -> frozenset[tuple[str, str]]:
-    """VR and text of names (observers, creators) and numbers (other IDs, orders) in sequences: descriptions repeat them."""
+    """VR and text of names (observers, creators) and numbers (IDs, orders) in sequences: descriptions repeat them."""
     return frozenset(_inside(dataset, encoded, 0))
 
 

@@ -122,7 +122,7 @@ class Memory:
         became = {place: known.get(content) for place, content in enumerate(contents)}
         if missing := [place for place, one in became.items() if one is None]:
             other = layout.private if not layout.private.isdisjoint(missing) else ()
-            dataset = found.dataset(sorted({*missing, *other, *layout.character_set}))
+            dataset = found.dataset(sorted({*missing, *other}))
             became.update(self._learnt(context, layout, found, dataset, missing))
         return _joined(context, found, [one for one in became.values() if one is not None])
 
@@ -180,7 +180,7 @@ class Memory:
         }
         for place, one in learnt.items():
             content = found.contents[place]
-            if len(content) <= _LONGEST and place not in layout.character_set:
+            if len(content) <= _LONGEST and place not in layout.character_set:  # it decides how the others are written
                 context.known[content] = one
                 self._bytes += _OVERHEAD + len(content) + len(one.content)
         return learnt

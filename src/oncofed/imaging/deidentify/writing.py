@@ -39,6 +39,10 @@ _own = threading.local()
 _PREAMBLE = bytes(128) + b"DICM"
 
 
+Content = bytes | memoryview
+"""Bytes to be written at once: a view is valid only until the next is asked for."""
+
+
 class Encoder:
     """The encoding of one file: implicit or explicit VR, byte order."""
 
@@ -149,7 +153,7 @@ def transfer_syntax(opened: Opened) -> str:
     return named
 
 
-def content(opened: Opened, syntax: str) -> Iterator[bytes]:
+def content(opened: Opened, syntax: str) -> Iterator[Content]:
     """The dataset, its pixels copied from the original where they were not read."""
     implicit = opened.implicit and syntax == ImplicitVRLittleEndian
     encoder = Encoder(implicit=implicit, little=opened.little)
@@ -168,7 +172,7 @@ def content(opened: Opened, syntax: str) -> Iterator[bytes]:
         yield from encoder.chunks(opened.dataset, tags=after)
 
 
-def copied(stream: BinaryIO, pixels: Pixels | None, encoder: Encoder) -> Iterator[bytes]:
+def copied(stream: BinaryIO, pixels: Pixels | None, encoder: Encoder) -> Iterator[Content]:
     """The pixel element of another file as it stands there, if it has one."""
     if pixels is not None:
         vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
@@ -176,7 +180,7 @@ def copied(stream: BinaryIO, pixels: Pixels | None, encoder: Encoder) -> Iterato
         yield from _copied(stream, pixels.start, pixels.end)
 
 
-def _replaced(element: DataElement, encoder: Encoder) -> Iterator[bytes]:
+def _replaced(element: DataElement, encoder: Encoder) -> Iterator[Content]:
     """Pixels that a mask made: bytes, or a file of which they are all."""
     value = io.BytesIO(element.value) if isinstance(element.value, bytes) else element.value
     encapsulated = element.is_undefined_length
@@ -204,10 +208,11 @@ def _chunk() -> memoryview:
     """Memory of this thread, used again for every file: what is new costs as much as the copy."""
     if not hasattr(_own, "chunk"):
         _own.chunk = memoryview(bytearray(_CHUNK))
-    return _own.chunk
+    chunk: memoryview = _own.chunk
+    return chunk
 
 
-def write(chunks: Iterable[bytes], target: Path, *, durable: bool = True) -> None:
+def write(chunks: Iterable[Content], target: Path, *, durable: bool = True) -> None:
     """Put the chunks in the target's place, all or nothing. ``durable``: also after the power fails right now."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
