@@ -139,6 +139,8 @@ def _together(results: Iterable["BatchOutcome | Lost[Batch]"], progress: Progres
         progress.advance(len(found.outcomes))
         if found.full or time.monotonic() - since > _FLUSHED_S:
             yield waiting
+            if found.full:
+                return
             waiting, since = [], time.monotonic()
     if waiting:
         yield waiting
@@ -278,6 +280,8 @@ def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
     if before.st_size != job.size:
         return Outcome(job.file, code=CHANGED), ()
     target = batch.directory / job.target
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     tools.tokens.clear()
     level = pixels.Level.NONE
     if tools.policy.profile.clean_pixels and not job.measured:
@@ -288,7 +292,6 @@ def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
     if level is pixels.Level.NONE and face is None:
         applied = tools.deidentifier.file(job.source, target)
     else:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         codes = (*((CLEAN_PIXELS,) if level is not pixels.Level.NONE else ()), *((DEFACED,) if face else ()))
 
         def clean(dataset: Dataset) -> bool:

@@ -105,8 +105,9 @@ class Cleaning:
         """Clean only these elements of the top level of an object; each tag comes when its element is done."""
         item = self._top(dataset, level)
         private = PrivateBlocks(dataset, item.encoded, self.policy.keeps_safe_private)
+        held = dict(dataset.items())
         for tag in map(BaseTag, tags):
-            self._element(item, tag, dataset.get_item(tag), private)
+            self._element(item, tag, held[tag], private)
             yield tag
 
     def _top(self, dataset: Dataset, level: Level) -> "_Item":

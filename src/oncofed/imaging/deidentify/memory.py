@@ -169,12 +169,13 @@ class Memory:
         tags = [found.tags[place] for place in places]
         ends = [(0, 0)]
         ends += [(len(cleaning.changes), len(told)) for _ in cleaning.one_by_one(dataset, context.level, tags)]
+        uids = {tag: text(dataset, tag, "UI") for tag in _UIDS.intersection(tags)}
         learnt = {
             place: _Became(
                 _encoded(found, dataset, tag),
                 tuple(cleaning.changes[begin[0] : end[0]]),
                 tuple(told[begin[1] : end[1]]),
-                text(dataset, tag, "UI") if tag in _UIDS else "",
+                uids.get(tag, ""),
             )
             for place, tag, (begin, end) in zip(places, tags, pairwise(ends), strict=True)
         }

@@ -233,5 +233,5 @@ def _new(path: Path) -> BinaryIO:
     try:
         return path.open("wb")
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("wb")
