@@ -247,3 +247,10 @@ def test_it_forgets_before_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert max(map(len, known(one.deidentifier))) <= 40
     assert max(sizes) < 60
     assert sizes != sorted(sizes)
+
+
+def test_meta_information_that_bends_the_standard_is_left_to_pydicom(tmp_path: Path) -> None:
+    source = made(SLICE).replace(b"\2\0\2\0UI", b"\2\0\2\0SH", 1)
+    one = One(POLICIES["research"])
+    assert one.clean(source, tmp_path / "a.dcm") == as_a_whole(POLICIES["research"], source, tmp_path / "b.dcm")
+    assert not known(one.deidentifier)
