@@ -1,8 +1,8 @@
 """How fast preparation is on this machine: header index, de-identification, two workers, and what a worker needs.
 
 The files are made up, like those of a scanner: CT of 512 × 512, 0.53 MB, 136 elements, some nested, 14 private. They
-lie in the cache of the file system for everybody: what is compared is the work on them. Peers do the same files; each
-rate is the best of its rounds, as other work on the machine only ever makes it worse.
+lie in the cache of the file system for everybody: what is compared is the work on them. Peers do the same files, and
+their rates are the best of some rounds; those of the whole stage are compared in ``prepare_rates``.
 """
 
 import contextlib
@@ -24,13 +24,10 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian
 
 from oncofed.bench.prepare_peers import peers
+from oncofed.bench.prepare_rates import compare
 from oncofed.bench.report import Figure, Measured
 from oncofed.imaging.headers import read_header
-from oncofed.prepare.deidentify import deidentify
-from oncofed.prepare.parallel import Here, Workers, workers
 from oncofed.prepare.recipe import Recipe
-from oncofed.prepare.run import Run
-from oncofed.prepare.scan import scan
 from oncofed.trust.pseudonyms import Pseudonyms
 
 FILES = 1000
@@ -171,27 +168,17 @@ def _seconds(work: Callable[[], object]) -> float:
 def _deidentification(
     directory: Path, paths: list[Path], say: Callable[[str], None]
 ) -> tuple[list[Figure], list[Figure]]:
-    copied = _best(lambda: _copy(directory), len(paths))
-    one = max(_rate(directory, len(paths), Here()) for _ in range(_ROUNDS))
+    ours, others = compare(directory / "source", key, say)
     alone = max(_alone_rate(directory, paths[:_SOME]) for _ in range(_ROUNDS))
-    say("de-identifying with two workers")
-    with workers(2) as hands:
-        _rate(directory, len(paths), hands)  # they read their tables once
-        two = max(_rate(directory, len(paths), hands) for _ in range(_ROUNDS))
-    others = {"cp -r": copied}
+    fastest = 0.0
     for name, peer in peers().items():
         say(f"de-identifying: {name}")
-        others[name] = _best(lambda: [peer(path, directory / "peer.dcm") for path in paths[:_SOME]], _SOME)  # noqa: B023
-    fastest = max((rate for name, rate in others.items() if name != "cp -r"), default=0.0)
-    figures = [
-        Figure("deidentify_files", one, "1/s"),
-        Figure("deidentify_percent_of_cp", 100 * one / copied, "%", at_least=5),
-        Figure("deidentify_two_workers_times_one", two / one, "times", at_least=1.7),
-    ]
+        rate = _best(lambda: [peer(path, directory / "peer.dcm") for path in paths[:_SOME]], _SOME)  # noqa: B023
+        others.append(Figure(f"deidentify_files {name}", rate, "1/s"))
+        fastest = max(fastest, rate)
     if fastest:
-        figures.append(Figure("deidentify_times_fastest_peer", alone / fastest, "times", at_least=4))
-    figures.append(Figure("deidentify_files_without_journal", alone, "1/s"))
-    return figures, [Figure(f"deidentify_files {name}", rate, "1/s") for name, rate in others.items()]
+        ours.append(Figure("deidentify_times_fastest_peer", alone / fastest, "times", at_least=4))
+    return [*ours, Figure("deidentify_files_without_journal", alone, "1/s")], others
 
 
 def _alone_rate(directory: Path, paths: list[Path]) -> float:
@@ -202,21 +189,6 @@ def _alone_rate(directory: Path, paths: list[Path]) -> float:
     seconds = _seconds(lambda: [clean(path, place / path.name) for path in paths])
     shutil.rmtree(place)
     return len(paths) / seconds
-
-
-def _copy(directory: Path) -> None:
-    subprocess.run(["cp", "-r", directory / "source", directory / "copy"], check=True)  # noqa: S607
-    shutil.rmtree(directory / "copy")
-
-
-def _rate(directory: Path, files: int, hands: Workers) -> float:
-    """Files a second of the whole stage, journal and flushing included; the scan before it does not count."""
-    place = directory / "run"
-    with Run.create(place) as run:
-        scan(run, directory / "source")
-        seconds = _seconds(lambda: deidentify(run, Recipe(key), workers=hands))
-    shutil.rmtree(place)
-    return files / seconds
 
 
 def _memory(directory: Path, say: Callable[[str], None]) -> Figure:

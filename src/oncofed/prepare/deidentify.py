@@ -12,6 +12,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -44,7 +45,7 @@ _BY_VERIFICATION = (
 _DISK_FULL = "disk-full"
 _FLUSHED_S = 0.5
 _IS_UID = re.compile(r"\d+(\.\d+)*", re.ASCII).fullmatch
-_FILES, _BYTES = 40, 64 << 20
+_FILES, _BYTES = 50, 64 << 20
 """A batch is of one series, and no larger than this (one file may be)."""
 
 _MEASURED = frozenset({"CT", "MR", "PT", "NM"})
@@ -124,11 +125,8 @@ def deidentify(run: Run, recipe: Recipe, *, workers: Workers | None = None, prog
         _begin(run, recipe)
         ((total,),) = run.connection.execute("SELECT count(*) FROM files WHERE state = 'indexed'").fetchall()
         progress.begin("de-identifying", total)
-        done = 0
-        for results in _together(workers.map(deidentify_batch, batches(run, recipe)), progress):
-            with disk_full_told():
-                flush(run.directory)
-            done += _keep(run, results)
+        results = _together(workers.map(deidentify_batch, batches(run, recipe)), progress)
+        done = sum(_keep(run, durable) for durable in _flushed(run.directory, results))
         progress.end()
         consistency.withdraw(run)
         linkage.keep(run, recipe.tools)
@@ -146,9 +144,26 @@ def _together(results: Iterable["BatchOutcome | Lost[Batch]"], progress: Progres
         progress.advance(len(found.outcomes))
         if found.full or time.monotonic() - since > _FLUSHED_S:
             yield waiting
+            if found.full:
+                return
             waiting, since = [], time.monotonic()
     if waiting:
         yield waiting
+
+
+def _flushed(directory: Path, groups: Iterable[list["BatchOutcome"]]) -> Iterator[list["BatchOutcome"]]:
+    """Groups whose files are on the disk: one is flushed while the next is worked on."""
+    with ThreadPoolExecutor(1) as beside, disk_full_told():
+        before: list[BatchOutcome] = []
+        flushing: Future[None] | None = None
+        for group in groups:
+            if flushing is not None:
+                flushing.result()
+                yield before
+            before, flushing = group, beside.submit(flush, directory)
+        if flushing is not None:
+            flushing.result()
+            yield before
 
 
 def _begin(run: Run, recipe: Recipe) -> None:
@@ -274,7 +289,8 @@ def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
     if before.st_size != job.size:
         return Outcome(job.file, code=CHANGED), ()
     target = batch.directory / job.target
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     tools.tokens.clear()
     if job.is_volume:
         applied, level = volumes.deidentify(job.source, target, tools, job.accepted)
@@ -283,13 +299,13 @@ def _done(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
     if job.source.stat().st_mtime_ns != before.st_mtime_ns:
         volumes.remove(target)
         return Outcome(job.file, code=CHANGED), ()
-    changes = tuple((change.path, str(change.action), change.reason) for change in applied.changes)
+    digest, changes = _digested(applied.changes)
     return (
         Outcome(
             job.file,
             target=job.target,
             patient_key=applied.patient_key,
-            changes=hashlib.sha256(repr(changes).encode()).digest(),
+            changes=digest,
             risk=level.value,
             review=tuple((*where, token) for where, token in tools.tokens.items()),
         ),
@@ -316,6 +332,13 @@ def _object(job: Job, target: Path, tools: Tools) -> tuple[Applied, pixels.Level
 
         applied = tools.deidentifier.file(job.source, target, clean, pixel_codes=codes if face else ())
     return applied, level
+
+
+@lru_cache(256)
+def _digested(changes: tuple[Change, ...]) -> tuple[bytes, tuple[Change, ...]]:
+    """Changes as they are told, and what tells them apart: files of a series have the same."""
+    told = tuple((path, str(action), reason) for path, action, reason in changes)
+    return hashlib.sha256(repr(told).encode()).digest(), told
 
 
 def _level(path: Path) -> pixels.Level:
@@ -351,26 +374,28 @@ def _keep(run: Run, results: list[BatchOutcome]) -> int:
     with run.transaction():
         for result in results:
             sets = {digest: _change_set(run, digest, rows) for digest, rows in result.changes.items()}
-            for one in result.outcomes:
-                if one.code != _DISK_FULL:
-                    _keep_one(run, one, sets.get(one.changes, 0))
-                    done += not one.code
+            told = [one for one in result.outcomes if one.code != _DISK_FULL]
+            run.connection.executemany(
+                """UPDATE files SET state = ?, code = ?, patient_key = ?, target = ?, risk = ?, changes = ?
+                   WHERE id = ?""",
+                [
+                    (_state(one), one.code, one.patient_key, one.target, one.risk, sets.get(one.changes, 0), one.file)
+                    for one in told
+                ],
+            )
+            run.connection.executemany(
+                """INSERT INTO review (token_hash, code, path, value, occurs) VALUES (?, ?, ?, ?, 1)
+                   ON CONFLICT DO UPDATE SET occurs = occurs + 1""",
+                [row for one in told for row in one.review],
+            )
+            done += sum(not one.code for one in told)
     if any(result.full for result in results):
         raise OncofedError(_DISK_FULL)
     return done
 
 
-def _keep_one(run: Run, one: Outcome, change_set: int) -> None:
-    state = State.QUARANTINED if one.code else State.DEIDENTIFIED
-    run.connection.execute(
-        "UPDATE files SET state = ?, code = ?, patient_key = ?, target = ?, risk = ?, changes = ? WHERE id = ?",
-        (state.value, one.code, one.patient_key, one.target, one.risk, change_set, one.file),
-    )
-    run.connection.executemany(
-        """INSERT INTO review (token_hash, code, path, value, occurs) VALUES (?, ?, ?, ?, 1)
-           ON CONFLICT DO UPDATE SET occurs = occurs + 1""",
-        one.review,
-    )
+def _state(one: Outcome) -> str:
+    return (State.QUARANTINED if one.code else State.DEIDENTIFIED).value
 
 
 def _change_set(run: Run, digest: bytes, rows: tuple[Change, ...]) -> int:

@@ -19,6 +19,15 @@ MEMORY = "2GB"
 """What one worker may take before Dask restarts it."""
 
 
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": 1,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+"""Nobody looks at what Dask measures of itself many times a second, on the cores that the work needs."""
+
+
 @dataclass(frozen=True)
 class Lost(Generic[Given]):
     """Stands for a result that no worker lived to give: the thing broke each that tried."""
@@ -51,6 +60,7 @@ class Cluster:
     def map(self, function: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result | Lost[Given]]:
         """The results as they come; twice as many things are under way as there are threads."""
         from distributed import KilledWorker, as_completed
+        from distributed.protocol import pickle
 
         waiting = iter(things)
         given: dict[Any, Given] = {}
@@ -58,7 +68,7 @@ class Cluster:
 
         def send(number: int) -> None:
             for thing in itertools.islice(waiting, number):
-                future = self._client.submit(function, thing, pure=False)
+                future = self._client.submit(_carried, pickle.dumps((function, thing)), pure=False)
                 given[future.key] = thing
                 coming.add(future)
 
@@ -66,11 +76,20 @@ class Cluster:
         for future in coming:
             thing = given.pop(future.key)
             try:
-                yield future.result()
+                yield pickle.loads(future.result())
             except KilledWorker:
                 yield Lost(thing)
             future.release()
             send(1)
+
+
+def _carried(work: bytes) -> bytes:
+    """Do what is in the bytes: the scheduler, through which they go, need not look into them."""
+    from distributed.protocol import pickle
+
+    function, thing = pickle.loads(work)
+    result: bytes = pickle.dumps(function(thing))
+    return result
 
 
 @contextlib.contextmanager
@@ -88,7 +107,7 @@ def workers(count: int = 0, scheduler: str = "") -> Iterator[Workers]:
     from distributed import Client, LocalCluster
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 1}))
+        stack.enter_context(dask.config.set(_SETTINGS))
         if scheduler:
             try:
                 client = stack.enter_context(Client(scheduler, timeout="20s"))

@@ -252,7 +252,7 @@ class Run:
         conditions += [f"({where})"] if where else []
         try:
             rows = reader.execute(
-                f"""SELECT f.id AS file_id, f.*, s.location, h.*, c.path AS held_in
+                f"""SELECT f.id AS file_id, f.*, s.location, c.path AS held_in, h.*
                     FROM files f JOIN sources s ON s.id = f.source
                     LEFT JOIN headers h ON h.file = f.id LEFT JOIN files c ON c.id = f.container
                     {"WHERE " + " AND ".join(conditions) if conditions else ""}
@@ -277,7 +277,7 @@ class Run:
             rectangles=row["rectangles"],
             patient_key=row["patient_key"],
             target=self.directory / row["target"] if row["target"] else None,
-            header={name: row[name] for name in KEYWORDS if row[name]},
+            header={name: value for name, value in zip(KEYWORDS, row[-len(KEYWORDS) :], strict=True) if value},
             is_volume=row["transfer_syntax"] == FORM,
         )
 

@@ -1,10 +1,11 @@
 """The bench of speeds measures what it says, on a few files."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from oncofed.bench import prepare, prepare_speed
+from oncofed.bench import prepare, prepare_rates, prepare_speed
 from oncofed.prepare.parallel import Here
 
 
@@ -21,9 +22,36 @@ def test_rates_are_of_work_that_was_done(tmp_path: Path) -> None:
     figures, peers = prepare_speed._headers(paths)
     assert [figure.name for figure in figures] == ["header_index_files", "header_index_times_pydicom"]
     assert all(figure.value > 0 for figure in (*figures, *peers))
-    assert prepare_speed._rate(tmp_path, 4, Here()) > 0
-    assert not (tmp_path / "run").exists()
-    prepare_speed._copy(tmp_path)
+
+
+def test_rounds_leave_nothing_behind_and_ratios_are_of_the_same_round(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    prepare_speed.write_series(source, 4)
+    (tmp_path / "memory").mkdir()
+    told = [prepare_rates._round(source, tmp_path / "memory", prepare_speed.key, Here()) for _ in range(3)]
+    assert all(rate > 0 for rates in told for rate in rates.values())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["memory", "source"]
+    assert not list((tmp_path / "memory").iterdir())
+    ours, others = prepare_rates._figures(told)
+    by_name = {figure.name: figure for figure in (*ours, *others)}
+    assert by_name["deidentify_two_workers_times_one"].value == sorted(one["two"] / one["one"] for one in told)[1]
+    assert by_name["deidentify_percent_of_cp"].bound == ">= 20"
+    assert "two cp times one, flushed" in by_name
+
+
+def test_without_memory_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with prepare_rates._in_memory(tmp_path) as place:
+        assert place is None or place.is_dir()
+    monkeypatch.setattr(prepare_rates, "_MEMORY", tmp_path / "none")
+    with prepare_rates._in_memory(tmp_path) as place:
+        assert place is None
+
+
+def test_a_copy_that_fails_is_no_rate(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "folder").mkdir(parents=True)
+    with pytest.raises(subprocess.CalledProcessError):
+        prepare_rates.copied(source, processes=2)  # without -r it copies no folder
 
 
 def test_memory_is_that_of_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,14 @@ unlisted texts are searched for this patient's identifiers, unlisted dates and U
 elements go unless the safe list names them, and what cannot be what its VR says is removed and reported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from oncofed.imaging.deidentify.changes import Change, Review
@@ -98,8 +99,19 @@ class Cleaning:
 
     def dataset(self, dataset: Dataset, level: Level) -> None:
         """Clean an object in place, at every depth."""
-        encoded = encodings(dataset)
-        self._elements(_Item(dataset, level, "", encoded, self.patient.key, cleaned=False))
+        self._elements(self._top(dataset, level))
+
+    def one_by_one(self, dataset: Dataset, level: Level, tags: Iterable[int]) -> Iterator[int]:
+        """Clean only these elements of the top level of an object; each tag comes when its element is done."""
+        item = self._top(dataset, level)
+        private = PrivateBlocks(dataset, item.encoded, self.policy.keeps_safe_private)
+        held = dict(dataset.items())
+        for tag in map(BaseTag, tags):
+            self._element(item, tag, held[tag], private)
+            yield tag
+
+    def _top(self, dataset: Dataset, level: Level) -> "_Item":
+        return _Item(dataset, level, "", encodings(dataset), self.patient.key, cleaned=False)
 
     def _dataset(self, dataset: Dataset, level: Level, prefix: str, outer: "_Item", *, cleaned: bool) -> None:
         encoded = encodings(dataset, outer.encoded)
@@ -107,25 +119,27 @@ class Cleaning:
         self._elements(_Item(dataset, level, prefix, encoded, about, cleaned=cleaned or outer.cleaned))
 
     def _elements(self, item: "_Item") -> None:
-        dataset, actions = item.dataset, item.level.actions
-        private = PrivateBlocks(dataset, item.encoded, self.policy.keeps_safe_private)
-        for tag, one in list(dataset.items()):
-            number = int(tag)
-            if number & 0xFFFF == 0 or number >> 16 in (0, 2):
-                del dataset[tag]
-                continue
-            action = actions.get(number)
-            if action is None and one.VR in NUMBERS and not number & 0x10000 and number >> 24 not in (0x50, 0x60):
-                continue
-            place = _Place(item, number, one)
-            if action is not None:
-                self._listed(place, action)
-            elif number & 0x10000:
-                self._private(place, private)
-            elif number >> 24 in (0x50, 0x60) and number >> 16 & 0xFF <= 0x1E:
-                self._repeated(place)
-            elif number not in PIXELS:
-                self._unlisted(place, _care(place))
+        private = PrivateBlocks(item.dataset, item.encoded, self.policy.keeps_safe_private)
+        for tag, one in list(item.dataset.items()):
+            self._element(item, tag, one, private)
+
+    def _element(self, item: "_Item", tag: BaseTag, one: Element, private: PrivateBlocks) -> None:
+        number = int(tag)
+        if number & 0xFFFF == 0 or number >> 16 in (0, 2):
+            del item.dataset[tag]
+            return
+        action = item.level.actions.get(number)
+        if action is None and one.VR in NUMBERS and not number & 0x10000 and number >> 24 not in (0x50, 0x60):
+            return
+        place = _Place(item, number, one)
+        if action is not None:
+            self._listed(place, action)
+        elif number & 0x10000:
+            self._private(place, private)
+        elif number >> 24 in (0x50, 0x60) and number >> 16 & 0xFF <= 0x1E:
+            self._repeated(place)
+        elif number not in PIXELS:
+            self._unlisted(place, _care(place))
 
     def _about(self, dataset: Dataset, encoded: Encodings) -> str:
         """The pseudonym of whoever an item is about, if it says; else of the patient of the object."""

@@ -1,5 +1,6 @@
 """What an object says about whom it is: the patient, and every identifier to search for in the rest of it."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pydicom.dataset import Dataset
@@ -25,6 +26,8 @@ _STUDY_ID, _NOT_A_COUNTER = 0x00200010, 6
 """A Study ID counts studies, or is a number of the hospital's: then it is longer."""
 _INSIDE = dict.fromkeys((*_NAMES, 0x0040A123), "PN") | dict.fromkeys(_NUMBERS, "LO")
 _FUNCTIONAL_GROUPS = frozenset((0x52009229, 0x52009230))
+DECISIVE = frozenset((*_NAMES, *_NUMBERS, *_PHRASES, *_DATES, _STUDY_ID))
+"""Elements of the top level that say who the patient is and what to look for, but for what stands in sequences."""
 
 
 class Patient(NamedTuple):
@@ -52,40 +55,47 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
         dates = dates[:0]
     written = [form for one in dates for form in _written(one)]
     written += [one for one in texts((_STUDY_ID,), "SH") if len(one) >= _NOT_A_COUNTER]
-    nested: dict[str, list[str]] = {"PN": [], "LO": []}
-    _look_inside(dataset, encoded, nested)
+    nested = named_inside(dataset, encoded)
     return Patient(
         _patient_key(dataset, pseudonyms),
         "".join(texts((0x00100020,), "LO")[:1]),
         identifiers(
-            frozenset(texts(_NAMES, "PN") + nested["PN"]),
-            frozenset(texts(_NUMBERS, "LO") + written + nested["LO"]),
+            frozenset(texts(_NAMES, "PN")).union(text for vr, text in nested if vr == "PN"),
+            frozenset(texts(_NUMBERS, "LO") + written).union(text for vr, text in nested if vr == "LO"),
             frozenset(texts(_PHRASES, "LO")),
         ),
     )
 
 
-def _look_inside(dataset: Dataset, encoded: Encodings, found: dict[str, list[str]], depth: int = 0) -> None:
-    """Names (observers, creators) and numbers (other IDs, orders) in sequences: descriptions repeat them.
+def holds_items(tag: int, vr: str | None) -> bool:
+    """Whether an element of the top level is a sequence in which names and numbers are looked for.
 
-    Functional groups hold neither, and many items: they are not walked.
+    Functional groups hold neither, and many items.
     """
+    return (vr if vr not in (None, "UN") else usual_vr(tag)) == "SQ" and tag not in _FUNCTIONAL_GROUPS
+
+
+def named_inside(dataset: Dataset, encoded: Encodings) -> frozenset[tuple[str, str]]:
+    """VR and text of names (observers, creators) and numbers (IDs, orders) in sequences: descriptions repeat them."""
+    return frozenset(_inside(dataset, encoded, 0))
+
+
+def _inside(dataset: Dataset, encoded: Encodings, depth: int) -> Iterator[tuple[str, str]]:
     for held in list(dataset.values()):
         number = int(held.tag)
         if depth and number in _INSIDE:
             vr = _INSIDE[number]
-            parts = text_of(held, vr, encoded).split("\\")
-            found[vr] += [part.strip(" \0") for part in parts if part.strip(" \0")]
+            parts = (part.strip(" \0") for part in text_of(held, vr, encoded).split("\\"))
+            yield from ((vr, part) for part in parts if part)
             continue
-        vr = held.VR if held.VR not in (None, "UN") else usual_vr(number)
-        if vr != "SQ" or number in _FUNCTIONAL_GROUPS:
+        if not holds_items(number, held.VR):
             continue
         try:
             items = dataset[number].value
         except BROKEN:
             continue
         for item in items if isinstance(items, Sequence) else ():
-            _look_inside(item, encodings(item, encoded), found, depth + 1)
+            yield from _inside(item, encodings(item, encoded), depth + 1)
 
 
 def _written(date: str) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ What follows the pixels (private elements, padding, signatures) is read too. Tru
 with a code; deflated ones are inflated up to a bound.
 """
 
+import contextlib
 import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -19,18 +21,22 @@ from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from oncofed.contracts.errors import BadInput, Corrupt
+from oncofed.imaging.deidentify import wellformed
 from oncofed.imaging.deidentify.values import PIXELS, SHORT_LENGTH
-from oncofed.imaging.deidentify.wellformed import UNDEFINED, TooShort, parsed
+from oncofed.imaging.deidentify.wellformed import UNDEFINED, Slices, TooShort
 from oncofed.imaging.headers import BROKEN
 from oncofed.imaging.pixels.frames import BIG, Window
 
 MOST_INFLATED = 1 << 30
 """Bytes that a deflated dataset may become."""
-_HEADERS = (1 << 16, 1 << 20, 1 << 23)
+_HEADERS = (1 << 14, 1 << 17, 1 << 20, 1 << 23)
 """Bytes read at first, and then more, to find the end of a header."""
 _ITEM, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE0DD
 _PIXEL_DATA, _DELIMITER = 0x7FE00010, 8
 _BARE_GROUPS = frozenset({b"\x00\x00", b"\x02\x00", b"\x04\x00", b"\x08\x00", b"\x00\x08", b"\x00\x02"})
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,27 @@ def take_pixels(opened: Opened) -> None:
     opened.shown = None
 
 
+class Sliced(NamedTuple):
+    """A well-formed file: the elements of its header as bytes, and where its pixels stand."""
+
+    slices: Slices
+    pixels: Pixels | None
+
+
+def sliced(stream: BinaryIO) -> Sliced | None:
+    """A well-formed file with nothing behind its pixels, whose header is not too long; None for any other."""
+    try:
+        found = _from_the_front(stream, wellformed.sliced)
+        if found is None or MediaStorageDirectoryStorage.encode() in found.media_class:
+            return None
+        stream.seek(found.end)
+        pixels = _pixels(stream, implicit=found.implicit, little=True)
+        behind = pixels is not None and stream.seek(0, io.SEEK_END) > pixels.end
+    except BROKEN:
+        return None
+    return None if behind or not found.tags else Sliced(found, pixels)
+
+
 def read(stream: BinaryIO, *, with_pixels: bool) -> Opened:
     """Read one file; ``BadInput`` for what is no DICOM file or an index of one, ``Corrupt`` for what is damaged."""
     try:
@@ -114,19 +141,22 @@ def _read(stream: BinaryIO, *, with_pixels: bool) -> Opened:
 
 def _well_formed(stream: BinaryIO) -> Opened | None:
     """By the byte-level road, if the file is well formed and its header not too long for it."""
+    found = _from_the_front(stream, wellformed.parsed)
+    if found is None:
+        stream.seek(0)
+        return None
+    stream.seek(found.end)
+    return _with_rest(Opened(found.dataset, stream, found.implicit, little=True), with_pixels=False)
+
+
+def _from_the_front(stream: BinaryIO, road: Callable[..., Found | None]) -> Found | None:
+    """What the byte-level road finds in as many of the first bytes as it needs."""
     data = b""
     for size in _HEADERS:
         more = stream.read(size)
         data += more
-        try:
-            found = parsed(data, whole=len(more) < size)
-        except TooShort:
-            continue
-        if found is None:
-            break
-        stream.seek(found.end)
-        return _with_rest(Opened(found.dataset, stream, found.implicit, little=True), with_pixels=False)
-    stream.seek(0)
+        with contextlib.suppress(TooShort):
+            return road(data, whole=len(more) < size)
     return None
 
 
@@ -183,7 +213,7 @@ def _encoding(dataset: Dataset) -> tuple[bool, bool]:
 def _with_rest(found: Opened, *, with_pixels: bool) -> Opened:
     """Check the lengths; find the pixels, and what stands behind them."""
     if not with_pixels:
-        found.pixels = _pixels(found)
+        found.pixels = _pixels(found.stream, implicit=found.implicit, little=found.little)
         if found.pixels and found.stream.seek(0, io.SEEK_END) > found.pixels.end:
             found.stream.seek(found.pixels.end)
             rest = read_dataset(found.stream, found.implicit, found.little)
@@ -194,14 +224,14 @@ def _with_rest(found: Opened, *, with_pixels: bool) -> Opened:
     return found
 
 
-def _pixels(found: Opened) -> Pixels | None:
-    stream, order = found.stream, "<" if found.little else ">"
+def _pixels(stream: BinaryIO, *, implicit: bool, little: bool) -> Pixels | None:
+    order = "<" if little else ">"
     header = stream.read(8)
     if len(header) < 8:
         return None
     group, number = struct.unpack(order + "HH", header[:4])
     vr = ""
-    if found.implicit:
+    if implicit:
         (length,) = struct.unpack(order + "L", header[4:])
     else:
         vr = header[4:6].decode("ascii")

@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import struct
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +26,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from oncofed.imaging.deidentify.reading import Opened
+from oncofed.imaging.deidentify.reading import Opened, Pixels
 from oncofed.imaging.deidentify.values import KNOWN, SHORT_LENGTH, Element
 from oncofed.imaging.deidentify.wellformed import UNDEFINED
 
@@ -34,7 +35,12 @@ IMPLEMENTATION = "2.25.331045817265342417170498122346512948161"
 _VERSION_NAME = "ONCOFED"
 _CHUNK = 1 << 22
 _CHARACTER_SET = 0x00080005
+_own = threading.local()
 _PREAMBLE = bytes(128) + b"DICM"
+
+
+Content = bytes | memoryview
+"""Bytes to be written at once: a view is valid only until the next is asked for."""
 
 
 class Encoder:
@@ -147,7 +153,7 @@ def transfer_syntax(opened: Opened) -> str:
     return named
 
 
-def content(opened: Opened, syntax: str) -> Iterator[bytes]:
+def content(opened: Opened, syntax: str) -> Iterator[Content]:
     """The dataset, its pixels copied from the original where they were not read."""
     implicit = opened.implicit and syntax == ImplicitVRLittleEndian
     encoder = Encoder(implicit=implicit, little=opened.little)
@@ -161,14 +167,20 @@ def content(opened: Opened, syntax: str) -> Iterator[bytes]:
     if opened.replaced is not None:
         yield from _replaced(opened.replaced, encoder)
     else:
-        vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
-        yield encoder.header(pixels.tag, vr, pixels.length)
-        yield from _copied(opened.stream, pixels.start, pixels.end)
+        yield from copied(opened.stream, pixels, encoder)
     if after:
         yield from encoder.chunks(opened.dataset, tags=after)
 
 
-def _replaced(element: DataElement, encoder: Encoder) -> Iterator[bytes]:
+def copied(stream: BinaryIO, pixels: Pixels | None, encoder: Encoder) -> Iterator[Content]:
+    """The pixel element of another file as it stands there, if it has one."""
+    if pixels is not None:
+        vr = pixels.vr or ("OB" if pixels.length == UNDEFINED else "OW")
+        yield encoder.header(pixels.tag, vr, pixels.length)
+        yield from _copied(stream, pixels.start, pixels.end)
+
+
+def _replaced(element: DataElement, encoder: Encoder) -> Iterator[Content]:
     """Pixels that a mask made: bytes, or a file of which they are all."""
     value = io.BytesIO(element.value) if isinstance(element.value, bytes) else element.value
     encapsulated = element.is_undefined_length
@@ -180,18 +192,27 @@ def _replaced(element: DataElement, encoder: Encoder) -> Iterator[bytes]:
         yield struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 
 
-def _copied(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+def _copied(stream: BinaryIO, start: int, end: int) -> Iterator[memoryview]:
+    """A part of a file in pieces; each is valid until the next."""
     stream.seek(start)
     left = end - start
     while left:
-        chunk = stream.read(min(left, _CHUNK))
-        if not chunk:
+        size = stream.readinto(_chunk()[:left])  # type: ignore[attr-defined]
+        if not size:
             raise EOFError
-        left -= len(chunk)
-        yield chunk
+        left -= size
+        yield _chunk()[:size]
 
 
-def write(chunks: Iterable[bytes], target: Path, *, durable: bool = True) -> None:
+def _chunk() -> memoryview:
+    """Memory of this thread, used again for every file: what is new costs as much as the copy."""
+    if not hasattr(_own, "chunk"):
+        _own.chunk = memoryview(bytearray(_CHUNK))
+    chunk: memoryview = _own.chunk
+    return chunk
+
+
+def write(chunks: Iterable[Content], target: Path, *, durable: bool = True) -> None:
     """Put the chunks in the target's place, all or nothing. ``durable``: also after the power fails right now."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
