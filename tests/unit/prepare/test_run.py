@@ -117,7 +117,7 @@ def test_a_uid_is_no_path(tmp_path: Path) -> None:
         header = {"PatientID": "P1", "StudyInstanceUID": uid, "SeriesInstanceUID": "1.2", "SOPInstanceUID": "1.3"}
         file = RunFile(
             id=1, path=tmp_path, place="a", size=1, state=State.INDEXED, code="", accepted=frozenset(), rectangles="",
-            patient_key="", target=None, header=header,
+            patient_key="", target=None, header=header, is_volume=False,
         )  # fmt: skip
         _, _, study, series, instance = target_of(file, tools).split("/")
         assert (study == uid) is kept

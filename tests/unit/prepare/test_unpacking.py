@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import shutil
 import tarfile
 import zipfile
@@ -201,6 +202,26 @@ def test_an_archive_that_is_damaged_inside(run: Run, folder: Path, tmp_path: Pat
     a_series(folder / "other", 1)
     scan(run, folder)
     assert run.counts()["quarantined"] == {"prepare-archive-damaged": 1}
+
+
+@pytest.mark.parametrize("kind", ["tar", "gztar", "bztar", "xztar"])
+def test_no_member_is_lost_in_silence(tmp_path: Path, kind: str) -> None:
+    """The tarfile module stops without a word at a header that it cannot read."""
+    a_series(tmp_path / "loose", 5)
+    archive = Path(shutil.make_archive(str(tmp_path / "exam"), kind, tmp_path / "loose"))
+    whole = archive.read_bytes()
+    assert len(unpack(archive, tmp_path / "into")[0]) == 5
+    draw = random.Random(kind)
+    for _ in range(40):
+        at = draw.randrange(len(whole))
+        damage = draw.randbytes(draw.choice((1, 8, 200)))
+        archive.write_bytes(whole[:at] + damage + whole[at + len(damage) :])
+        members, code = unpack(archive, tmp_path / "into")
+        assert code or len(members) == 5, at
+    for at in range(len(whole) // 2, len(whole) * 9 // 10, len(whole) // 37):
+        archive.write_bytes(whole[:at])
+        members, code = unpack(archive, tmp_path / "into")
+        assert code or len(members) == 5, at
 
 
 def test_an_archive_that_may_no_longer_be_read(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def journalist_risk(size: int, fraction: float) -> float:
     if size > 200:  # the relative error of the mean's inverse is below 1/size
         return fraction / size
     if size == 1:
-        return fraction / (1 - fraction) * math.log(1 / fraction)
+        return min(-fraction / (1 - fraction) * math.log(fraction), 1.0)
     places = ((step + 0.5) / _STEPS for step in range(_STEPS))
     total = sum(u ** (size - 1) / (fraction + (1 - fraction) * u) for u in places)
     return min(fraction * total / _STEPS, 1 / size)

@@ -5,7 +5,9 @@ NIfTI volume as ``n.nii.gz`` or ``n.nii``, its side-car as ``n.json``). What is 
 it is announced; an archive that grows beyond all bounds is given up whole.
 """
 
+import bz2
 import errno
+import gzip
 import lzma
 import shutil
 import stat
@@ -13,10 +15,10 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
-from typing import IO
+from typing import IO, Any, BinaryIO, cast
 
 from oncofed.imaging.headers import NOT_DICOM, UNREADABLE, looks_bare
 from oncofed.imaging.nifti import is_named_nifti
@@ -30,7 +32,12 @@ OUTSIDE = "prepare-archive-path"
 SPECIAL = "prepare-file-special"
 NESTED = "prepare-archive-nested"
 
-_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+_COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
+_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", *_COMPRESSIONS)
 _BROKEN = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
     ValueError, LookupError, OverflowError, RecursionError,
@@ -168,7 +175,7 @@ def _of_zip(archive: Path, directory: Path, allowance: _Allowance) -> Iterator[M
 
 
 def _of_tar(archive: Path, directory: Path, allowance: _Allowance) -> Iterator[Member]:
-    with tarfile.open(archive, "r|*") as opened:  # a stream: read once, from front to back
+    with _unpacked(archive) as inside, tarfile.open(fileobj=inside, mode="r|", tarinfo=_Entry) as opened:
         for number, entry in enumerate(opened):
             if entry.isdir():
                 continue
@@ -178,6 +185,29 @@ def _of_tar(archive: Path, directory: Path, allowance: _Allowance) -> Iterator[M
             stream = opened.extractfile(entry)
             if stream is not None:
                 yield _written(stream, Member(entry.name, number, 0), directory, allowance)
+        while rest := inside.read(_CHUNK):  # the sums of gzip, bzip2 and xz stand at the very end
+            allowance.take(len(rest))
+
+
+def _unpacked(archive: Path) -> BinaryIO:
+    """The bytes of a tar archive out of their compression."""
+    with archive.open("rb") as stream:
+        begin = stream.read(max(map(len, _COMPRESSIONS)))
+    opening = next((one for magic, one in _COMPRESSIONS.items() if begin.startswith(magic)), open)
+    return cast("BinaryIO", opening(archive, "rb"))
+
+
+class _Entry(tarfile.TarInfo):
+    """A header of an archive. tarfile itself ends in silence at one that it cannot read."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> "_Entry":
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError from error
 
 
 def _refused(name: str, *, regular: bool) -> str:
