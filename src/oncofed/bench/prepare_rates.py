@@ -1,22 +1,25 @@
 """De-identification of a folder beside `cp` of it: one process, two workers, on the disk and in memory.
 
 All of it is done in turn, several rounds long, each beginning with nothing left to be written; a ratio is the median of
-those of the rounds. Ours includes journal and flushing, `cp -r` alone does not: it is given with flushing, too. How
-two `cp` do beside one, and two workers in memory, tells what the machine and its disk allow.
+those of the rounds. Ours includes journal and flushing, `cp -r` alone does not: it is given with flushing, too. What
+the machine and its disk allow tell two `cp` beside one, two workers in memory, and two processes there that do nothing
+but clean half of the files each.
 """
 
 import contextlib
+import multiprocessing
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 from oncofed.bench.report import Figure
 from oncofed.files import flush
-from oncofed.prepare.deidentify import deidentify
+from oncofed.prepare.deidentify import Batch, batches, deidentify, deidentify_batch
 from oncofed.prepare.parallel import Here, Workers, workers
 from oncofed.prepare.recipe import Recipe
 from oncofed.prepare.run import Run
@@ -36,12 +39,12 @@ def compare(
     source: Path, key: Callable[[], Pseudonyms], say: Callable[[str], None], rounds: int = _ROUNDS
 ) -> tuple[list[Figure], list[Figure]]:
     """Our figures, and those of `cp`, for the files right in ``source``."""
-    with workers(2) as hands, _in_memory(source) as memory:
+    with workers(2) as hands, multiprocessing.get_context("spawn").Pool(2) as pool, _in_memory(source) as memory:
         deidentified(source, source.parent / "run", key, hands)  # they read their tables once
         told = []
         for number in range(rounds):
             say(f"de-identifying and copying, round {number + 1} of {rounds}")
-            told.append(_round(source, memory, key, hands))
+            told.append(_round(source, memory, key, hands) | (_cleaning(source, memory, key, pool) if memory else {}))
     return _figures(told)
 
 
@@ -65,7 +68,10 @@ def _figures(rounds: list[Rates]) -> tuple[list[Figure], list[Figure]]:
             Figure("deidentify_two_workers_times_one_in_memory", ratio("two in memory", "one in memory"), "times")
         )
     others = [Figure(f"deidentify_files {name}", rate(name), "1/s") for name in ("cp -r", "cp -r, flushed")]
-    return ours, [*others, Figure("two cp times one, flushed", ratio("two cp, flushed", "cp -r, flushed"), "times")]
+    others.append(Figure("two cp times one, flushed", ratio("two cp, flushed", "cp -r, flushed"), "times"))
+    if "two cleaning" in rounds[0]:
+        others.append(Figure("two processes that only clean times one", ratio("two cleaning", "one cleaning"), "times"))
+    return ours, others
 
 
 def _round(source: Path, memory: Path | None, key: Callable[[], Pseudonyms], hands: Workers) -> Rates:
@@ -79,6 +85,29 @@ def _round(source: Path, memory: Path | None, key: Callable[[], Pseudonyms], han
         rates["one in memory"], _ = deidentified(source, memory / "run", key, Here())
         rates["two in memory"], _ = deidentified(source, memory / "run", key, hands)
     return rates
+
+
+def _cleaning(source: Path, memory: Path, key: Callable[[], Pseudonyms], pool: Pool) -> Rates:
+    """Cleaning alone, without journal, in this process and in two others that know nothing of each other."""
+    with Run.create(memory / "run") as run:
+        scan(run, source)
+        work = list(batches(run, Recipe(key)))
+        rates = {}
+        for name, hands in (("one cleaning", None), ("two cleaning", pool)):
+            begun = time.perf_counter()
+            if hands is None:
+                _clean(work)
+            else:
+                hands.map(_clean, [work[::2], work[1::2]], 1)
+            rates[name] = sum(len(batch.jobs) for batch in work) / (time.perf_counter() - begun)
+            shutil.rmtree(run.images)
+    shutil.rmtree(memory / "run")
+    return rates
+
+
+def _clean(work: list[Batch]) -> None:
+    for batch in work:
+        deidentify_batch(batch)
 
 
 def deidentified(source: Path, place: Path, key: Callable[[], Pseudonyms], hands: Workers) -> tuple[float, float]:

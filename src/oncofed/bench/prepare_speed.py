@@ -63,6 +63,9 @@ def scanner_file(number: int, *, series: int = 1) -> FileDataset:
     made.SeriesNumber, made.InstanceNumber = series, number
     made.ImagePositionPatient, made.ImageOrientationPatient = [0, 0, number], [1, 0, 0, 0, 1, 0]
     _describe(made)
+    made.SliceLocation = f"{2.5 * number:.1f}"
+    made.AcquisitionTime = made.ContentTime = f"10{number // 60 % 60:02}{number % 60:02}.{number % 997:03}"
+    made.XRayTubeCurrent, made.Exposure = str(150 + number % 97), str(80 + number % 53)
     _nest(made)
     block = made.private_block(0x0019, "BENCH SCANNER 1.0", create=True)
     for element in range(13):

@@ -17,7 +17,10 @@ Result = TypeVar("Result")
 
 MEMORY = "2GB"
 """What one worker may take before Dask restarts it."""
-
+ANSWER_S = 20.0
+"""How long a scheduler may take to answer."""
+PATIENCE_S = 60.0
+"""How long there may be no worker at all: Dask starts anew those that died."""
 
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,
@@ -58,29 +61,44 @@ class Cluster:
         self._client = client
 
     def map(self, function: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result | Lost[Given]]:
-        """The results as they come; twice as many things are under way as there are threads."""
-        from distributed import KilledWorker, as_completed
+        """The results as they come; twice as many things are under way as there are threads.
+
+        Raises:
+            Unreachable: ``prepare-scheduler-silent``: no worker is left.
+        """
+        from distributed import KilledWorker
         from distributed.protocol import pickle
 
         waiting = iter(things)
         given: dict[Any, Given] = {}
-        coming = as_completed()
 
         def send(number: int) -> None:
             for thing in itertools.islice(waiting, number):
                 future = self._client.submit(_carried, pickle.dumps((function, thing)), pure=False)
-                given[future.key] = thing
-                coming.add(future)
+                given[future] = thing
 
         send(2 * max(1, sum(self._client.nthreads().values())))
-        for future in coming:
-            thing = given.pop(future.key)
+        while given:
+            for future in self._done(given):
+                thing = given.pop(future)
+                try:
+                    yield pickle.loads(future.result())
+                except KilledWorker:
+                    yield Lost(thing)
+                send(1)
+
+    def _done(self, futures: Iterable[Any]) -> Iterable[Any]:
+        """Those that are done, once there is one."""
+        from distributed import wait
+
+        while True:
             try:
-                yield pickle.loads(future.result())
-            except KilledWorker:
-                yield Lost(thing)
-            future.release()
-            send(1)
+                done: Iterable[Any] = wait(list(futures), timeout=PATIENCE_S, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                if not self._client.nthreads():
+                    raise Unreachable("prepare-scheduler-silent", "no worker is left") from None
+            else:
+                return done
 
 
 def _carried(work: bytes) -> bytes:
@@ -110,7 +128,7 @@ def workers(count: int = 0, scheduler: str = "") -> Iterator[Workers]:
         stack.enter_context(dask.config.set(_SETTINGS))
         if scheduler:
             try:
-                client = stack.enter_context(Client(scheduler, timeout="20s"))
+                client = stack.enter_context(Client(scheduler, timeout=ANSWER_S))
             except (OSError, TimeoutError) as error:
                 raise Unreachable("prepare-scheduler-silent", scheduler) from error
         else:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from distributed import LocalCluster
 
 from oncofed.cli.main import main
 from oncofed.cli.prepare_key import key_of
@@ -18,6 +19,7 @@ from oncofed.contracts.errors import OncofedError
 from oncofed.node import enrolment, identity
 from oncofed.node.settings import read_settings
 from oncofed.prepare import deidentify as stage
+from oncofed.prepare import parallel
 from oncofed.prepare.deidentify import deidentify
 from oncofed.prepare.parallel import Lost, workers
 from oncofed.prepare.recipe import Recipe
@@ -244,9 +246,20 @@ def test_a_real_worker_that_dies_takes_only_its_own_thing_along(tmp_path: Path) 
     assert done.stdout.splitlines()[-1] == f"True {list(range(8))}"
 
 
-def test_a_silent_scheduler() -> None:
+def test_a_silent_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "ANSWER_S", 1.0)
     with pytest.raises(OncofedError, match="prepare-scheduler-silent"), workers(0, "tcp://127.0.0.1:9"):
         pass
+
+
+def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE_S", 0.5)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None, protocol="tcp") as cluster,
+        workers(0, cluster.scheduler_address) as hands,
+        pytest.raises(OncofedError, match="no worker is left"),
+    ):
+        list(hands.map(len, ["a"]))
 
 
 def test_opt_outs_take_effect_in_the_next_release_and_earlier_ones_stay(
