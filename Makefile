@@ -78,7 +78,7 @@ coverage-start:
 	@rm -f .coverage .coverage.*
 
 test-unit: setup
-	$(PYTEST) -n $(WORKERS) tests/unit
+	$(PYTEST) -n $(WORKERS) tests/unit tests/fuzzing
 
 test-integration: setup
 	$(PYTEST) -n $(WORKERS) tests/integration
