@@ -15,6 +15,7 @@ One object is planned at a time from its original header; the pixels change only
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from pydicom import Dataset
@@ -29,6 +30,9 @@ from oncofed.imaging.pixels.search import Found, find_text
 
 CLEAN_PIXEL_DATA = ("113101", "DCM", "Clean Pixel Data Option")
 """What De-identification Method Code Sequence says of an object whose pixels were planned (PS3.16 CID 7050)."""
+
+_WRITTEN_IN_FULL = {"derived"}
+"""Reasons of images that a scanner computed of numbers: what is written on them is written at full contrast."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,10 @@ def _geometry(dataset: Dataset, risk: Risk) -> tuple[tuple[Rectangle, ...], tupl
 def _with_text(dataset: Dataset, risk: Risk, geometry: tuple[Rectangle, ...], why: tuple[str, ...]) -> Plan:
     seen = projection(dataset)
     wanted = text.identifiers(dataset)
-    found = _look(seen, geometry, wanted)
+    look = partial(_look, seen, wanted=wanted, with_faint=set(risk.reasons) != _WRITTEN_IN_FULL)
+    found = look(geometry)
     masked = (*geometry, *(one.rectangle for one in found if not one.harmless))
-    left = [one for one in _look(seen, masked, wanted) if not one.harmless] if len(masked) > len(geometry) else []
+    left = [one for one in look(masked) if not one.harmless] if len(masked) > len(geometry) else []
     masked = (*masked, *(one.rectangle for one in left))
     codes = []
     unsure = any(one.faint and not one.harmless for one in found)
@@ -121,13 +126,13 @@ def _needs_a_person(dataset: Dataset, risk: Risk, found: tuple[Found, ...]) -> b
     return risk.level is Level.HIGH and (bool(expected) or any(not one.harmless for one in found))
 
 
-def _look(seen: Projection, masked: Iterable[Rectangle], wanted: frozenset[str]) -> tuple[Found, ...]:
+def _look(seen: Projection, masked: Iterable[Rectangle], wanted: frozenset[str], with_faint: bool) -> tuple[Found, ...]:
     """All text outside the masked rectangles, over the views of all frames."""
     rows, columns = seen.first.shape
     hidden = pixels_in(masked, columns, rows)
     found: dict[Rectangle, Found] = {}
     for view in seen.views:
-        for one in find_text(_without(view, hidden), wanted):
+        for one in find_text(_without(view, hidden), wanted, with_faint=with_faint):
             found.setdefault(one.rectangle, one)
     return tuple(found[one] for one in sorted(found))
 

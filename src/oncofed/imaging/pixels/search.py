@@ -68,10 +68,11 @@ class Line:
         return read >= _READ_WIDTH * width and all(word.confidence >= _FAIRLY_SURE for word in self.words)
 
 
-def find_text(picture: Grey, wanted: frozenset[str]) -> tuple[Found, ...]:
+def find_text(picture: Grey, wanted: frozenset[str], *, with_faint: bool = True) -> tuple[Found, ...]:
     """The text of a picture (rows, columns); ``wanted``: identifiers of the header (``text.identifiers``).
 
-    A large picture is looked at in tiles that overlap, and read as a whole page only where a tile has a row of letters.
+    ``with_faint``: the network looks, too. A large picture is looked at in tiles that overlap, and read as a whole page
+    only where a tile has a row of letters.
 
     Raises:
         OncofedError: tesseract is missing or failed.
@@ -80,7 +81,7 @@ def find_text(picture: Grey, wanted: frozenset[str]) -> tuple[Found, ...]:
     tiles = [(y, x) for y in _starts(rows) for x in _starts(columns)]
     found: dict[Rectangle, Found] = {}
     for y, x in tiles:
-        for line in _lines(picture[y : y + _TILE, x : x + _TILE], thrifty=len(tiles) > 1):
+        for line in _lines(picture[y : y + _TILE, x : x + _TILE], with_faint, thrifty=len(tiles) > 1):
             one = _judged(line, wanted)
             place = one.rectangle
             moved = Rectangle(place.x0 + x, place.y0 + y, place.x1 + x, place.y1 + y)
@@ -93,7 +94,7 @@ def _starts(length: int) -> range:
     return range(0, max(length - _OVERLAP, 1), _TILE - _OVERLAP)
 
 
-def _lines(picture: Grey, *, thrifty: bool) -> tuple[Line, ...]:
+def _lines(picture: Grey, with_faint: bool, *, thrifty: bool) -> tuple[Line, ...]:
     lines = read_lines(picture, lines_of_text(picture))
     bright = np.where(picture >= _BRIGHT, picture, np.uint8(0))
     if bright.any() and (lines or not thrifty):
@@ -103,7 +104,7 @@ def _lines(picture: Grey, *, thrifty: bool) -> tuple[Line, ...]:
             for word in words
             if not any(line.rectangle.covers(word.rectangle) > 0.5 for line in lines)
         )
-    return lines + _faint(picture, lines)
+    return lines + (_faint(picture, lines) if with_faint else ())
 
 
 def _faint(picture: Grey, lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -18,7 +18,7 @@ from oncofed.contracts.errors import CODES
 from oncofed.imaging import phantom, pixels
 from oncofed.imaging.phantom import pictures
 from oncofed.imaging.phantom.images import Whose, us
-from oncofed.imaging.pixels import Level, Plan, Rectangle, text
+from oncofed.imaging.pixels import Level, Plan, Rectangle, search, text
 from oncofed.imaging.pixels.rectangles import pixels_in
 
 tesseract = pytest.mark.system_program("tesseract")
@@ -276,3 +276,16 @@ def test_a_plan_does_not_print_what_was_read(shared: Path) -> None:
     printed = repr(pixels.plan(dataset))
     assert "hints" not in printed
     assert not any(word in printed for word in pixels.identifiers(dataset) if not word.isdigit())
+
+
+@tesseract
+@pytest.mark.parametrize(("modality", "asked"), [("MR", False), ("OT", True)])
+def test_maps_that_a_scanner_computed_are_not_searched_for_faint_writing(
+    monkeypatch: pytest.MonkeyPatch, modality: str, asked: bool
+) -> None:
+    pictures_seen = []
+    monkeypatch.setattr(search.faint, "writing", lambda picture: pictures_seen.append(picture) or ())
+    (slice_, *_) = phantom.patient(6, series=("MR",)).objects
+    slice_.ImageType, slice_.Modality = ["DERIVED", "PRIMARY", "ADC"], modality
+    pixels.plan(slice_)
+    assert bool(pictures_seen) is asked
