@@ -1,5 +1,6 @@
 """From a folder to a release, as a data manager does it: interrupted, repeated, on many workers, with a full disk."""
 
+import copy
 import hashlib
 import json
 import os
@@ -108,6 +109,12 @@ def test_the_same_files_on_two_machines_and_on_many_workers(data_dir: Path, fold
         scan(other, folder, workers=hands)
         assert deidentify(other, recipe(data_dir), workers=hands) == 7
     assert digests(tmp_path / "a" / "images") == digests(tmp_path / "b" / "images")
+
+
+def test_a_worker_makes_the_tools_of_a_recipe_once(data_dir: Path) -> None:
+    """Each batch brings a copy of the recipe along."""
+    sent = recipe(data_dir)
+    assert copy.deepcopy(sent).tools is sent.tools
 
 
 def test_projects_cannot_be_linked(data_dir: Path, folder: Path, tmp_path: Path) -> None:
@@ -394,6 +401,6 @@ def test_the_key_does_not_travel(data_dir: Path, folder: Path, run: Run) -> None
     batch = next(stage.batches(run, recipe(data_dir)))
     secret = identity.read(read_settings(data_dir).keys).secret
     sent = dumps(batch)
-    assert b"pseudonyms_of" in sent
+    assert b"NodeKey" in sent
     for form in (secret, encode(secret).encode(), secret.hex().encode()):
         assert form not in sent
