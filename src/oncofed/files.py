@@ -20,7 +20,8 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
     """Replace ``path`` by ``content`` so that a reader sees the old or the new, whole; OSError leaves the old."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(Path(temporary).unlink, missing_ok=True)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
             file.write(content)
@@ -28,10 +29,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, durable: 
             if durable:
                 os.fsync(descriptor)
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+        undo.pop_all()
 
 
 def flush(directory: Path) -> None:

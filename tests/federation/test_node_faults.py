@@ -3,8 +3,10 @@
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -130,6 +132,32 @@ def small_disk(place: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@contextmanager
+def no_byte_free(disk: Path) -> Iterator[None]:
+    """Keep a disk full, whatever the programs that use it give back meanwhile."""
+    ballast, block = disk / "ballast", b"\0" * 2**20
+    full, over = threading.Event(), threading.Event()
+
+    def fill_up() -> None:
+        with ballast.open("wb", buffering=0) as file:
+            while not over.is_set():
+                try:
+                    file.write(block)  # as much of it as there is room for
+                except OSError:
+                    full.set()
+                    over.wait(0.001)
+
+    with ThreadPoolExecutor(1) as beside:
+        filling = beside.submit(fill_up)
+        try:
+            assert full.wait(30)
+            yield
+        finally:
+            over.set()
+            filling.result()
+            ballast.unlink()
+
+
 @needs_root
 def test_a_disk_full_while_loading_leaves_what_stood(federation: Federation, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 24) as disk:
@@ -155,11 +183,10 @@ def test_a_node_whose_outbox_cannot_write_sends_nothing(federation: Federation, 
             fill(node, seed=5)
             node.start()
             node.await_session()
-            (disk / "ballast").write_bytes(b"\0" * shutil.disk_usage(disk).free)
-            silent = part(federation.count(question), node)
+            with no_byte_free(disk):
+                silent = part(federation.count(question), node)
             assert silent.estimate is None
             assert silent.reason
-            (disk / "ballast").unlink()
             if not node.service.running:
                 node.start()
             node.await_session()

@@ -126,11 +126,8 @@ def may_show_text(pair: Pair) -> bool:
     they are pictures of a screen; all else is looked at.
     """
     shown = Dataset(dict(pair.dataset.items()))
-    shown.BitsAllocated, shown.SamplesPerPixel, shown.PixelData = (
-        pair.header.bits,
-        3 if pair.header.coloured else 1,
-        b"",
-    )
+    shown.BitsAllocated, shown.PixelData = pair.header.bits, b""
+    shown.SamplesPerPixel = 3 if pair.header.coloured else 1
     modality = next(iter(words(shown, "Modality")), "")
     if modality not in _MEASURED or "SECONDARY" in words(shown, "ImageType"):
         return True

@@ -31,13 +31,12 @@ from oncofed.imaging.pixels.deface import Face, take_out_face
 from oncofed.prepare import consistency, linkage, volumes
 from oncofed.prepare.faces import Faces
 from oncofed.prepare.journal import disk_full_told
-from oncofed.prepare.parallel import Here, Lost, Workers
+from oncofed.prepare.parallel import LOST, Here, Lost, Workers
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.recipe import Recipe, Tools
 from oncofed.prepare.run import Run, RunFile, State
 from oncofed.prepare.volumes import CHANGED
 
-LOST = "prepare-worker-lost"
 _BY_VERIFICATION = (
     "prepare-residual", "prepare-reference-broken", "prepare-pixels-changed", "prepare-output-unreadable",
 )  # fmt: skip
@@ -200,12 +199,16 @@ def batches(run: Run, recipe: Recipe) -> Iterator[Batch]:
             jobs, size = [], 0
         series = own
         size += file.size
-        target = target_of(file, tools)
-        measured = _measured(file)
-        given = (file.id, file.path, target, file.size, file.rectangles, measured, face, file.accepted, file.is_volume)
-        jobs.append(Job(*given))
+        jobs.append(_job(file, tools, face))
     if jobs:
         yield Batch(run.directory, recipe, tuple(jobs))
+
+
+def _job(file: RunFile, tools: Tools, face: Face | str | None) -> Job:
+    return Job(
+        file.id, file.path, target_of(file, tools), file.size, file.rectangles,
+        measured=_measured(file), face=face, accepted=file.accepted, is_volume=file.is_volume,
+    )  # fmt: skip
 
 
 def target_of(file: RunFile, tools: Tools) -> str:

@@ -1,10 +1,10 @@
-"""The layout of the EUCAIM common data model: 24 CSV tables, two views, and a tree of images; read and written.
+"""The layout of the EUCAIM common data model: 24 CSV tables, two views, and a tree of images; written.
 
 ``clinical_data/*.csv``, ``clinical_mandatory_view.csv``, ``imaging_mandatory_view.csv`` and
 ``imaging_data/{patient}/{study}/{series}/*.dcm``, or ``*.nii.gz`` with its DICOM JSON (EUCAIM/etl-toolset's tables; the
-tree as its federated tools expect). Dates stay empty: we keep offsets from the diagnosis only, and that model has
-columns for both. Codes are those of the hyper-ontology where its search names one for exactly our code, else ours;
-numbers are written whole (its SQL types hold no more than 999.99).
+tree as its federated tools expect). The mapping ``eucaim-cdm`` reads it. Dates stay empty: we keep offsets from the
+diagnosis only, and that model has columns for both. Codes are those of the hyper-ontology where its search names one
+for exactly our code, else ours; numbers are written whole (its SQL types hold no more than 999.99).
 """
 # ruff: noqa: S608  (only names of the two models stand in the SQL; paths are quoted)
 
@@ -23,7 +23,6 @@ from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.headers import Unusable
 from oncofed.imaging.volumes import read_pair
 from oncofed.prepare.eucaim_tables import VIEWS, queries
-from oncofed.prepare.mapping import MappingReport, map_data
 from oncofed.prepare.mapping.expressions import literal
 from oncofed.prepare.mapping.loading import PRESETS
 from oncofed.prepare.volumes import SUFFIX, files
@@ -40,12 +39,6 @@ class Written:
     tables: dict[str, int]
     images: int
     not_written: dict[str, int]
-
-
-def read_eucaim(source: Path, output: Path, *, dry_run: bool = False) -> MappingReport:
-    """Tables of our model from a folder in EUCAIM's layout; see ``map_data``. Raises ``BadInput``."""
-    clinical = source / CLINICAL
-    return map_data("eucaim-cdm", clinical if clinical.is_dir() else source, output, dry_run=dry_run)
 
 
 def write_eucaim(tables: Path, output: Path, *, dataset_id: str, title: str, images: Path | None = None) -> Written:

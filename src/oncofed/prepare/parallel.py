@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 
+LOST = "prepare-worker-lost"
+"""Code of a file that broke each worker that touched it."""
 MEMORY = "2GB"
 """What one worker may take before Dask restarts it."""
 ANSWER_S = 20.0

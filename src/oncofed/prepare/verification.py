@@ -27,7 +27,6 @@ RESIDUAL = "prepare-residual"
 REFERENCE = "prepare-reference-broken"
 PIXELS = "prepare-pixels-changed"
 UNREADABLE = "prepare-output-unreadable"
-SOURCE = "prepare-file-changed"
 TEXT = "pixels-text-left"
 
 _PIXEL_METHODS = frozenset((CLEAN_PIXELS.value, DEFACED.value))
@@ -117,7 +116,7 @@ def _open(job: Job, keeps: Callable[[Element], bool]) -> _Opened | Checked:
             source = pydicom.dcmread(job.source, defer_size=_LARGE, force=True)
         return _Opened(job, source, gather(source, keeps), read(source))
     except (*BROKEN, Unusable):
-        return Checked(job.file, SOURCE)
+        return Checked(job.file, volumes.CHANGED)
 
 
 def kept_by(policy: Policy) -> Callable[[Element], bool]:

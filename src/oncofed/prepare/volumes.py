@@ -5,6 +5,7 @@ taken. De-identified, they lie beside each other; the side-car is put in place f
 is whole.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
@@ -100,14 +101,13 @@ def deidentify(source: Path, target: Path, tools: Tools, accepted: Iterable[str]
     study, series, instance = named.values()
     if target.parts[-4:] != (applied.patient_key, study, series, f"{instance}{SUFFIX}"):
         raise Unusable(CHANGED)
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(remove, target)
         write((sidecar.written(dataset),), sidecar.sidecar_of(target), durable=False)
         write(nifti.clean_volume(source), target, durable=False)
         if before != (_stamp(source), _stamp(beside)):
             raise Unusable(CHANGED)
-    except BaseException:
-        remove(target)
-        raise
+        undo.pop_all()
     return replace(applied, changes=(*applied.changes, *_left_out(pair))), level
 
 

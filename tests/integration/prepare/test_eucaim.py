@@ -11,7 +11,8 @@ import pytest
 from oncofed.contracts.criteria import CRITERIA
 from oncofed.contracts.errors import BadInput
 from oncofed.contracts.vocabulary import domain
-from oncofed.prepare.eucaim import read_eucaim, write_eucaim
+from oncofed.prepare.eucaim import write_eucaim
+from oncofed.prepare.mapping import map_data
 from oncofed.warehouse import Warehouse, load
 from oncofed.warehouse.compile import everyone
 from oncofed.warehouse.extraction import OBSERVATION_CODES
@@ -47,7 +48,7 @@ def test_every_criterion_the_layout_has_a_place_for_is_counted_alike_after_going
     warehouse, tables = cases
     written = write_eucaim(tables, tmp_path / "eucaim", dataset_id="generated", title="Generated, not people")
     assert len(written.tables) == 24
-    report = read_eucaim(tmp_path / "eucaim", tmp_path / "back")
+    report = map_data("eucaim-cdm", tmp_path / "eucaim", tmp_path / "back")
     assert [one for one in report.findings if one.code != "row-unused"] == []
     source = TablesSource(tmp_path / "back", a_record("back"))
     (release,) = load(source, directory=tmp_path / "w", pseudonyms=PSEUDONYMS, release="1")
@@ -98,7 +99,7 @@ def test_codes_of_the_hyper_ontology_and_files_of_others(tmp_path: Path) -> None
         "cancer_stage": "cancer_condition_id,cancer_stage_code,cancer_stage_as_concept\n1,CLIN1033379,COM1000370",
     }.items():
         (clinical / f"{name}.csv").write_text(text)
-    report = read_eucaim(clinical, tmp_path / "out")
+    report = map_data("eucaim-cdm", clinical, tmp_path / "out")
     assert report.findings == ()
     out = tmp_path / "out"
     assert rows(out, "patient", "birth_sex", "vital_status", "last_contact_offset_days") == [("female", "dead", 365)]
@@ -300,7 +301,7 @@ def test_row_by_row_nothing_that_has_a_place_is_lost(tmp_path: Path, seed: int) 
     arbitrary_tables(tmp_path / "tables", seed)
     written = write_eucaim(tmp_path / "tables", tmp_path / "eucaim", dataset_id="d", title="t")
     assert written.not_written == {}
-    report = read_eucaim(tmp_path / "eucaim", tmp_path / "back")
+    report = map_data("eucaim-cdm", tmp_path / "eucaim", tmp_path / "back")
     assert report.findings == ()
     for table, columns in ALIKE.items():
         assert rows(tmp_path / "back", table, *columns.split()) == rows(tmp_path / "tables", table, *columns.split()), (

@@ -18,19 +18,6 @@ from oncofed.prepare.scan import Scanned, scan
 from tests.factories.source import ROOT, a_file, a_patient, a_series
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "source"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def run(tmp_path: Path):
-    with Run.create(tmp_path / "run") as made:
-        yield made
-
-
 def codes(run: Run) -> dict[str, int]:
     """Number of files and remarks by code."""
     found = {code: number for by_code in run.counts().values() for code, number in by_code.items() if code}

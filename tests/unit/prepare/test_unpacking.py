@@ -23,19 +23,6 @@ from tests.unit.prepare.test_scan import codes, states
 DICOM = b"\0" * 128 + b"DICM" + b"\0" * 400
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "source"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def run(tmp_path: Path):
-    with Run.create(tmp_path / "run") as made:
-        yield made
-
-
 def zipped(archive: Path, members: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
         for name, content in members.items():

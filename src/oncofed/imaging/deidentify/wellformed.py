@@ -6,10 +6,10 @@ around it does. Anything else is left to pydicom (``None``). Rules and writing a
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydicom.charset import convert_encodings
 from pydicom.dataelem import DataElement, RawDataElement
@@ -92,26 +92,23 @@ class Slices:
             raise NotWellFormedError from None
 
 
+Header = TypeVar("Header", Slices, WellFormed)
+
+
 def sliced(data: bytes, *, whole: bool) -> Slices | None:
     """As ``parsed``, but only the top level, and nothing of it converted."""
-    try:
-        named, syntax, begin = _meta(data)
-        if syntax.is_private or any(named[tag].VR != "UI" for tag in _NAMES_OF_META & named.keys()):
-            return None
-        implicit = syntax == ImplicitVRLittleEndian
-        tags, vrs, contents = zip(*_Parser(data, implicit=implicit).slices(begin), strict=True)
-    except _SHUT:
-        return None
-    except TooShort:
-        if whole:
-            return None
-        raise
-    end = begin + sum(map(len, contents))
-    if not whole and end == len(data):
-        raise TooShort
+    return _through_the_gate(_sliced, data, whole=whole)
+
+
+def _sliced(data: bytes) -> Slices:
+    named, syntax, begin = _meta(data)
+    if syntax.is_private or any(named[tag].VR != "UI" for tag in _NAMES_OF_META & named.keys()):
+        raise NotWellFormedError
+    implicit = syntax == ImplicitVRLittleEndian
+    tags, vrs, contents = zip(*_Parser(data, implicit=implicit).slices(begin), strict=True)
     held = named.get(BaseTag(_MEDIA_CLASS))
     media_class = held.value if held is not None and isinstance(held.value, bytes) else b""
-    return Slices(str(syntax), media_class, implicit, tags, vrs, contents, end)
+    return Slices(str(syntax), media_class, implicit, tags, vrs, contents, begin + sum(map(len, contents)))
 
 
 def parsed(data: bytes, *, whole: bool) -> WellFormed | None:
@@ -119,22 +116,31 @@ def parsed(data: bytes, *, whole: bool) -> WellFormed | None:
 
     ``whole``: the bytes are all of the file.
     """
+    return _through_the_gate(_parsed, data, whole=whole)
+
+
+def _parsed(data: bytes) -> WellFormed:
+    named, syntax, begin = _meta(data)
+    meta, implicit = FileMetaDataset(Dataset(named)), syntax == ImplicitVRLittleEndian
+    parser = _Parser(data, implicit=implicit)
+    elements, end = parser.elements(begin, len(data), _DEFAULT, 0)
+    dataset = parser.dataset(elements, _DEFAULT)
+    dataset.file_meta = meta
+    return WellFormed(dataset, meta, implicit, end)
+
+
+def _through_the_gate(read: Callable[[bytes], Header], data: bytes, *, whole: bool) -> Header | None:
     try:
-        named, syntax, begin = _meta(data)
-        meta, implicit = FileMetaDataset(Dataset(named)), syntax == ImplicitVRLittleEndian
-        parser = _Parser(data, implicit=implicit)
-        elements, end = parser.elements(begin, len(data), _DEFAULT, 0)
+        found = read(data)
     except _SHUT:
         return None
     except TooShort:
         if whole:
             return None
         raise
-    if not whole and end == len(data):
+    if not whole and found.end == len(data):
         raise TooShort
-    dataset = parser.dataset(elements, _DEFAULT)
-    dataset.file_meta = meta
-    return WellFormed(dataset, meta, implicit, end)
+    return found
 
 
 def _meta(data: bytes) -> tuple[Elements, UID, int]:

@@ -215,17 +215,15 @@ def _chunk() -> memoryview:
 def write(chunks: Iterable[Content], target: Path, *, durable: bool = True) -> None:
     """Put the chunks in the target's place, all or nothing. ``durable``: also after the power fails right now."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(temporary.unlink, missing_ok=True)
         with _new(temporary) as stream:
             stream.writelines(chunks)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
         temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+        undo.pop_all()
 
 
 def _new(path: Path) -> BinaryIO:

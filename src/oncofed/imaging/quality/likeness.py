@@ -62,11 +62,6 @@ def _averaged(grey: Array) -> Array:
     return np.asarray(sums / np.outer(heights, widths))
 
 
-def bits_apart(first: str, second: str) -> int:
-    """In how many bits two hashes differ."""
-    return (int(first, 16) ^ int(second, 16)).bit_count()
-
-
 def near_duplicates(images: Iterable[tuple[int, str]]) -> Iterator[Alike]:
     """Pairs of images of two patients that look alike, each once; ``images``: (number of the patient, hash).
 

@@ -11,11 +11,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from oncofed.imaging.quality import Instance, Unreadable, read_instance
-from oncofed.prepare.parallel import Lost, Workers
+from oncofed.prepare.parallel import LOST, Lost, Workers
 from oncofed.prepare.progress import Progress
 from oncofed.warehouse.sources.dicom_folder import regular_files
 
-LOST = "prepare-worker-lost"
 _FILES = 32
 _MEMORY = 2_000_000_000
 

@@ -19,7 +19,7 @@ import duckdb
 from oncofed.prepare.mapping.codes import NOTHING, CodeMap, CodeRow, Equivalence
 from oncofed.prepare.mapping.expressions import quoted
 from oncofed.prepare.mapping.loading import Loaded
-from oncofed.prepare.mapping.readers.raw import Pick
+from oncofed.prepare.mapping.readers.raw import Pick, drop
 from oncofed.prepare.mapping.spec import Condition, Relation, VocabularyTables
 from oncofed.prepare.mapping.spec import Mapping as MappingSpec
 
@@ -94,10 +94,7 @@ def _lineage(
         if {key, *columns} <= {one.casefold() for one, *_ in described}:  # else it is a table of another kind
             listed = f"SELECT {', '.join(columns)} FROM {table} WHERE {key} IN (SELECT unnest($1::VARCHAR[]))"
             found = connection.execute(listed, [list(wanted)]).fetchall()
-        ((kind,),) = connection.execute(
-            "SELECT table_type FROM information_schema.tables WHERE table_name = $1", [f"raw_vocabulary_{name}"]
-        ).fetchall()
-        connection.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {table}")
+        drop(connection, f"raw_vocabulary_{name}")
         return found
 
     known = _Lineage()

@@ -180,7 +180,7 @@ def _index(run: _Run) -> None:
 
 def _scope_of(run: _Run, relation: str) -> Callable[[str], str]:
     """Columns of a relation, as ``r``, for conditions outside a rule."""
-    columns = run.opened.columns_of(relation)
+    columns = run.opened.columns[relation]
 
     def column(name: str) -> str:
         if name.casefold() not in columns:
@@ -238,7 +238,7 @@ def _report_unused_rows(run: _Run) -> None:
         if not taking or any(not rule.when for rule in taking):
             continue
         column = _scope_of(run, relation)
-        own = run.opened.columns_of(relation)
+        own = run.opened.columns[relation]
         if any(test.column.casefold() not in own for rule in taking for test in rule.when):
             continue
         passed = [(test,) for test in mapping.source.relations[relation].passed_over]
@@ -302,7 +302,7 @@ def _report(run: _Run, rows: dict[str, int], dry_run: bool, seconds: float) -> M
     relations = []
     for name, count in run.opened.rows.items():
         ignored = {column.casefold() for column in mapping.source.relations[name].ignored}
-        known = bool(run.opened.columns_of(name))  # of a relation that no rule names, no column is missed
+        known = bool(run.opened.columns[name])  # of a relation that no rule names, no column is missed
         unused = (one for one in run.opened.left.get(name, ()) if known and one.casefold() not in ignored)
         relations.append(RelationRead(name=name, rows=count, unused=tuple(unused)))
     findings = (

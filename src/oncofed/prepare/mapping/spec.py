@@ -190,6 +190,8 @@ class SourceSpec(_Part):
 
     format: Literal["csv", "excel", "parquet", "sqlite", "duckdb", "sql", "redcap", "eform", "fhir", "omop"]
     relations: dict[str, Relation] = {}
+    folder: str = Field("", pattern=r"[\w-]*")
+    """Of a source that is a folder: where in it the relations' files stand, if there is such a folder."""
     vocabulary: VocabularyTables | None = None
     missing: tuple[str, ...] = ()
     dates: tuple[str, ...] = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y%m%d")

@@ -15,9 +15,13 @@ from pydicom.data import get_testdata_file
 
 from oncofed.imaging.phantom.cohort import patient
 from oncofed.imaging.quality import Instance, read_instance
-from oncofed.imaging.quality.likeness import MOST_BITS_APART, bits_apart, likeness, near_duplicates
+from oncofed.imaging.quality.likeness import MOST_BITS_APART, likeness, near_duplicates
 
 REAL = ("CT_small.dcm", "MR_small.dcm")
+
+
+def bits_apart(first: str, second: str) -> int:
+    return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
 def real(name: str) -> np.ndarray:

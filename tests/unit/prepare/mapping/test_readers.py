@@ -365,7 +365,7 @@ MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/"
 RESOURCES: list[dict[str, Any]] = [
     {"resourceType": "Patient", "id": "p1", "identifier": [{"value": "HOSP-1"}], "gender": "female",
      "birthDate": "1950-02-03", "deceasedBoolean": False, "name": [{"family": "Nobody"}], "address": [{"country": "IT"}]},
-    {"resourceType": "Condition", "id": "c1", "meta": {"profile": [MCODE + "mcode-primary-cancer-condition"]},
+    {"resourceType": "Condition", "id": "c1", "meta": {"profile": [MCODE + "mcode-primary-cancer-condition|4.0.0"]},
      "code": a_coding(SCT, "254837009"), "subject": {"reference": "Patient/p1"}, "onsetDateTime": "2010-05-06",
      "onsetAge": {"value": 720, "code": "mo"},
      "bodySite": [{"coding": [{"system": SCT, "code": "76752008"}], "extension": [
@@ -390,6 +390,7 @@ RESOURCES: list[dict[str, Any]] = [
      "identifier": [{"value": "urn:oid:1.2.3"}], "numberOfSeries": 2, "numberOfInstances": 9,
      "series": [{"uid": "1.2.3.1", "modality": {"code": "MR"}}]},
     {"resourceType": "Encounter", "id": "e1"},
+    {"resourceType": "Observation", "id": "o6", "meta": {"profile": None}, "subject": {"reference": "Patient/p1"}},
 ]  # fmt: skip
 
 
@@ -434,7 +435,7 @@ def test_mcode_resources_in_every_wrapping(tmp_path: Path, make: Any) -> None:
     assert rows(out, "imaging_study", "study_uid", "offset_days", "n_series", "n_instances") == [("1.2.3", -5, 2, 9)]
     assert [(one.code, one.relation, one.rows) for one in report.findings if one.relation != "Other"] == [
         ("resource-unread", "Encounter", 1),
-        ("row-unused", "Observation", 1),  # the heart rate
+        ("row-unused", "Observation", 2),  # the heart rate, and what has no code
     ]
     assert not any(b"free words" in file.read_bytes() for file in out.glob("*.parquet"))
 

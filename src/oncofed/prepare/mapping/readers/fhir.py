@@ -128,6 +128,13 @@ def _text(part: Any, *keys: str) -> str:
     return str(part) if isinstance(part, str | int | float) else ""
 
 
+def _texts(part: Any, *keys: str) -> list[str]:
+    """The texts of a list; anything else in it, or instead of it, is none."""
+    for key in keys:
+        part = part.get(key) if isinstance(part, dict) else None
+    return [one for one in part if isinstance(one, str)] if isinstance(part, list) else []
+
+
 def _last(reference: str) -> str:
     """The id a reference ends with (``Condition/7``, ``urn:uuid:7``)."""
     return reference.rpartition("/")[2].rpartition(":")[2]
@@ -175,11 +182,7 @@ def _common(resource: Resource) -> Cells:
         "status": _text(resource, "status"),
         "category": " ".join(_codes(resource, "category")),
         "note": _note(resource),
-        "profile": " ".join(
-            one.rpartition("/")[2] for one in (resource.get("meta") or {}).get("profile", []) if isinstance(one, str)
-        )
-        if isinstance(resource.get("meta"), dict)
-        else "",
+        "profile": " ".join(_last(one.partition("|")[0]) for one in _texts(resource, "meta", "profile")),
         **_coded("code", resource, "code"),
         "text": _text(resource, "code", "text"),
     }

@@ -16,7 +16,7 @@ from oncofed.prepare.mapping.loading import Loaded
 from oncofed.prepare.mapping.readers.database import Database, connected
 from oncofed.prepare.mapping.readers.eform import read_eform
 from oncofed.prepare.mapping.readers.fhir import read_fhir
-from oncofed.prepare.mapping.readers.raw import Pick, Raw
+from oncofed.prepare.mapping.readers.raw import Pick, Raw, drop, is_view
 from oncofed.prepare.mapping.readers.tables import Files, nothing_sql
 from oncofed.prepare.mapping.spec import Mapping, Relation
 
@@ -41,10 +41,6 @@ class Opened:
     """Relation → columns that no rule names and that were not read."""
     unread: dict[str, int] = field(default_factory=dict)
     """Kind of thing in the source (a FHIR resource type) that nothing reads → how many."""
-
-    def columns_of(self, relation: str) -> dict[str, str]:
-        """Folded name → name."""
-        return self.columns[relation]
 
 
 def open_source(
@@ -87,7 +83,8 @@ def _copying(connection: duckdb.DuckDBPyConnection, mapping: Mapping, source: Pa
         return
     if not source.exists():
         raise BadInput("source-unreadable", "there is no such file or folder")
-    yield Files(connection, mapping.source, source).copy
+    folder = source / mapping.source.folder
+    yield Files(connection, mapping.source, folder if folder.is_dir() else source).copy
 
 
 def _read(connection: duckdb.DuckDBPyConnection, mapping: Mapping, source: Path | Database, copy: Copy) -> Raw:
@@ -109,11 +106,6 @@ def _read(connection: duckdb.DuckDBPyConnection, mapping: Mapping, source: Path 
     return raw
 
 
-def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Names of the views there are."""
-    return {one for (one,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
-
-
 def _where(relation: Relation) -> str:
     place = relation.file or relation.sheet or relation.table
     return f" ({place})" if place else ""
@@ -128,12 +120,10 @@ def _normalise(
     """
     relation = mapping.source.relations[name]
     there = [one for one, *_ in connection.execute(f"DESCRIBE {quoted(raw)}").fetchall()] if raw else []
-    kind = "VIEW" if raw in _views(connection) else "TABLE"
+    exact = is_view(connection, raw)
     wanted = {one.casefold() for one in needed}
     columns = {
-        one: _recorded(quoted(one), mapping, exact=kind == "VIEW")
-        for one in there
-        if one != "_row" and one.casefold() in wanted
+        one: _recorded(quoted(one), mapping, exact=exact) for one in there if one != "_row" and one.casefold() in wanted
     }
     folded = {one.casefold() for one in there}
     may_lack = {one.casefold() for one in relation.optional_columns}
@@ -162,7 +152,7 @@ def _normalise(
         )
         raise BadInput("source-unreadable", f"relation {place}") from error
     if raw:
-        connection.execute(f"DROP {kind} {quoted(raw)}")
+        drop(connection, raw)
     return tuple(one for one in there if one.casefold() not in wanted)
 
 
@@ -202,7 +192,7 @@ def _in_order(relations: dict[str, Relation]) -> list[str]:
 
 def _derive(connection: duckdb.DuckDBPyConnection, relation: Relation, name: str, opened: Opened) -> None:
     """Rows of another relation that satisfy the conditions, one a group if it is grouped."""
-    columns = opened.columns_of(relation.row_of)
+    columns = opened.columns[relation.row_of]
 
     def column(wanted: str) -> str:
         if wanted.casefold() not in columns:

@@ -81,6 +81,17 @@ def create_texts(connection: duckdb.DuckDBPyConnection, table: str, columns: Seq
     connection.execute(f"CREATE TABLE {quoted(table)} ({', '.join(f'{quoted(one)} VARCHAR' for one in columns)})")
 
 
+def is_view(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether a relation that was read is a view of its file, to be read when it is used."""
+    query = "SELECT 1 FROM duckdb_views() WHERE NOT internal AND view_name = $1"
+    return bool(connection.execute(query, [table]).fetchall())
+
+
+def drop(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Drop a relation that was read."""
+    connection.execute(f"DROP {'VIEW' if is_view(connection, table) else 'TABLE'} {quoted(table)}")
+
+
 def fill_texts(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
