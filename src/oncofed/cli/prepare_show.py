@@ -104,6 +104,7 @@ def facts(run: Run) -> dict[str, Any]:
         "content": content(run),
         "files": run.counts(),
         "notes": {code: len(places) for code, places in run.notes().items()},
+        "unmapped": {code: len(details) for code, details in run.notes(clinical=True).items()},
         "stages": run.stages(),
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from oncofed.contracts.errors import OncofedError
 from oncofed.prepare import fetching, parallel, review, stages, tables
 from oncofed.prepare.certificate import certify
 from oncofed.prepare.checks import Findings
@@ -14,7 +15,7 @@ from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.recipe import Recipe
 from oncofed.prepare.records import write_records
 from oncofed.prepare.release import Node, Released, release
-from oncofed.prepare.run import Run, State
+from oncofed.prepare.run import CLINICAL, Run, State
 from oncofed.prepare.scan import scan
 from oncofed.prepare.sources.dicomweb import Archive
 from oncofed.prepare.sources.pacs import Peer
@@ -35,29 +36,32 @@ class Surroundings:
     key: Callable[[], Pseudonyms]
     signing: SigningKey
     progress: Progress = field(default_factory=Silent)
+    unmapped: Callable[[OncofedError], None] = field(default=lambda _: None)
+    """Told at once if the clinical data cannot be mapped."""
 
 
 @dataclass(frozen=True)
 class CarriedOut:
-    """What came of a plan. ``released``: None where it names no dataset."""
+    """What came of a plan. ``released``: None where it names no dataset, or its clinical data could not be mapped."""
 
     run: Path
     verification: Verification
     findings: Findings
     report: Path
     released: Released | None
+    unmapped: OncofedError | None = None
 
 
 def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
     """Do what the plan says; again, after whatever has stopped it: only what is left or new.
 
-    Raises whatever a stage raises; what was done before stands.
+    Clinical data that cannot be mapped end nothing: the images go on, up to a release, which is not made without them.
+    Raises whatever another stage raises; what was done before stands.
     """
     recipe = Recipe(around.key, plan.profile, plan.project, plan.ocr)
     progress = around.progress
     with Run.create(plan.run, project=plan.project) as run, run.working():
-        if plan.clinical is not None:  # first: a fault of the mapping is told before hours of work, not after them
-            stages.map_clinical(run, plan.clinical.mapping, plan.clinical.origin(), progress=progress)
+        unmapped = _map_first(run, plan, around)
         _bring_in(run, plan, progress)
         count = plan.workers or (1 if run.number(State.INDEXED, State.DEIDENTIFIED) < FEW else 0)
         with parallel.workers(count, plan.scheduler) as hands:
@@ -70,9 +74,24 @@ def carry_out(plan: Plan, around: Surroundings) -> CarriedOut:
         review.write_lists(run)
         page = stages.report(run)
         made = None
-        if plan.dataset is not None:
+        if plan.dataset is not None and unmapped is None:
             made = release(run, around.node, plan.dataset.record, plan.dataset.release, progress=progress)
-        return CarriedOut(run.directory, verification, findings, page, made)
+        return CarriedOut(run.directory, verification, findings, page, made, unmapped)
+
+
+def _map_first(run: Run, plan: Plan, around: Surroundings) -> OncofedError | None:
+    """Map the clinical data, or why that cannot be: told before hours of work, not after them, and kept in the run."""
+    if plan.clinical is None:
+        run.forget_notes(CLINICAL)
+        return None
+    try:
+        stages.map_clinical(run, plan.clinical.mapping, plan.clinical.origin(), progress=around.progress)
+    except OncofedError as error:
+        run.forget_notes(CLINICAL)
+        run.note(error.code, str(error), CLINICAL)
+        around.unmapped(error)
+        return error
+    return None
 
 
 def _bring_in(run: Run, plan: Plan, progress: Progress) -> None:

@@ -21,7 +21,7 @@ MEMORY = "2GB"
 """What one worker may take before Dask restarts it."""
 ANSWER_S = 20.0
 """How long a scheduler may take to answer."""
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """How long there may be no worker at all: Dask starts anew those that died."""
 
 _SETTINGS = {
@@ -29,8 +29,13 @@ _SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "5s",
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
-"""Nobody looks at what Dask measures of itself many times a second, on the cores that the work needs."""
+"""Nobody looks at what Dask measures of itself many times a second, on the cores that the work needs, nor at its pages.
+A worker that died is waited for: after 15 s Dask would give it up for good, and on a busy computer one starts in 25 s.
+"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Cluster:
             for future in self._done(given):
                 thing = given.pop(future)
                 try:
-                    yield pickle.loads(future.result())
+                    yield pickle.loads(self._result(future))
                 except KilledWorker:
                     yield Lost(thing)
                 send(1)
@@ -97,10 +102,25 @@ class Cluster:
             try:
                 done: Iterable[Any] = wait(list(futures), timeout=PATIENCE_S, return_when="FIRST_COMPLETED").done
             except TimeoutError:
-                if not self._client.nthreads():
-                    raise Unreachable("prepare-scheduler-silent", "no worker is left") from None
+                self._somebody_works()
             else:
                 return done
+
+    def _result(self, future: Any) -> bytes:
+        """What came of it; it is made again first if the worker that had it died meanwhile."""
+        while True:
+            try:
+                result: bytes = future.result(timeout=PATIENCE_S)
+            except TimeoutError:
+                if future.status == "error":  # the thing itself ran into it
+                    raise
+                self._somebody_works()
+            else:
+                return result
+
+    def _somebody_works(self) -> None:
+        if not self._client.nthreads():
+            raise Unreachable("prepare-scheduler-silent", "no worker is left") from None
 
 
 def _carried(work: bytes) -> bytes:
@@ -116,6 +136,8 @@ def _carried(work: bytes) -> bytes:
 def workers(count: int = 0, scheduler: str = "") -> Iterator[Workers]:
     """Workers for a stage: of the cluster at ``scheduler``, else ``count`` processes (0: one for each core; 1: here).
 
+    Nobody else on this computer can give these processes work: they know each other by certificates made for the stage.
+
     Raises:
         Unreachable: ``prepare-scheduler-silent``.
     """
@@ -124,7 +146,7 @@ def workers(count: int = 0, scheduler: str = "") -> Iterator[Workers]:
         yield Here()
         return
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Security
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
@@ -136,7 +158,13 @@ def workers(count: int = 0, scheduler: str = "") -> Iterator[Workers]:
         else:
             cluster = stack.enter_context(
                 LocalCluster(
-                    n_workers=count, threads_per_worker=1, memory_limit=MEMORY, dashboard_address=None, protocol="tcp"
+                    n_workers=count,
+                    threads_per_worker=1,
+                    memory_limit=MEMORY,
+                    protocol="tls",
+                    security=Security.temporary(),
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
                 )
             )
             client = stack.enter_context(Client(cluster))

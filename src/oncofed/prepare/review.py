@@ -58,7 +58,8 @@ def write_lists(run: Run) -> None:
         for file in run.files(state):
             columns = (file.header.get(name, "") for name in ("PatientID", "StudyDate", "SeriesDescription"))
             lines.append(_line(str(file.id), what, file.code, readable(file.place), *columns))
-    lines += [_line("", "no file", code, place, "", "", "") for code, places in run.notes().items() for place in places]
+    for what, notes in (("no file", run.notes()), ("unmapped", run.notes(clinical=True))):
+        lines += [_line("", what, code, place, "", "", "") for code, places in notes.items() for place in places]
     words = ["word\tattribute\tcode\ttimes"]
     for value, path, code, occurs in run.connection.execute(
         "SELECT value, path, code, occurs FROM review ORDER BY occurs DESC, value, path"

@@ -28,6 +28,8 @@ from oncofed.imaging.nifti import FORM
 from oncofed.prepare import journal
 
 JOURNAL = "journal.sqlite"
+CLINICAL = -1
+"""In place of the number of a source: the clinical data."""
 
 
 class State(StrEnum):
@@ -298,7 +300,7 @@ class Run:
         return found
 
     def not_released(self) -> list[tuple[str, str, int]]:
-        """What is not released, and why: (held back, left out or no file; code; how many), in this order."""
+        """What is not released, and why: (held back, left out, no file, unmapped; code; how many), in this order."""
         words = {State.QUARANTINED.value: "held back", State.SKIPPED.value: "left out"}
         found = [
             (words[state], code, number)
@@ -306,7 +308,8 @@ class Run:
             if state in words
             for code, number in codes.items()
         ]
-        return found + [("no file", code, len(places)) for code, places in self.notes().items()]
+        found += [("no file", code, len(places)) for code, places in self.notes().items()]
+        return found + [("unmapped", code, len(details)) for code, details in self.notes(clinical=True).items()]
 
     def number(self, *states: State) -> int:
         """How many files are in one of the states."""
@@ -327,12 +330,18 @@ class Run:
         with journal.disk_full_told():
             self.connection.execute("INSERT OR IGNORE INTO notes VALUES (?, ?, ?)", (source, code, readable(place)))
 
-    def notes(self) -> dict[str, list[str]]:
-        """Remarks by code; the places are private."""
+    def notes(self, *, clinical: bool = False) -> dict[str, list[str]]:
+        """Remarks by code, about places, or about the clinical data; the texts are private."""
         found: dict[str, list[str]] = {}
-        for code, place in self.connection.execute("SELECT DISTINCT code, place FROM notes ORDER BY code, place"):
+        query = "SELECT DISTINCT code, place FROM notes WHERE (source = ?) = ? ORDER BY code, place"
+        for code, place in self.connection.execute(query, (CLINICAL, clinical)):
             found.setdefault(code, []).append(place)
         return found
+
+    def forget_notes(self, source: int) -> None:
+        """Forget the remarks about a source, which is about to be looked at again."""
+        with journal.disk_full_told():
+            self.connection.execute("DELETE FROM notes WHERE source = ?", (source,))
 
 
 def stored(place: str) -> str | bytes:

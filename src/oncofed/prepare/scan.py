@@ -33,6 +33,8 @@ DICOMDIR = "file-dicomdir"
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 _LISTED = 2_000
 _BATCH = 200
+_OF_DICOMDIRS = 0
+"""In place of the number of a source: what the DICOMDIRs of all sources name."""
 _STATES = {ARCHIVE: State.FOUND} | dict.fromkeys((DAMAGED, UNREADABLE, *volumes.CODES), State.QUARANTINED)
 """What becomes of a file with such a code; all others are left out."""
 
@@ -81,6 +83,7 @@ def scan_source(run: Run, source: Source, workers: Workers, progress: Progress, 
     consistency.withdraw(run)
     unpacking.tidy(run)
     headers = _read_headers(run, workers, progress)
+    _look_for_absent(run)
     consistency.judge(run)
     index.export(run)
     codes = {code: number for by_code in run.counts().values() for code, number in by_code.items() if code}
@@ -96,7 +99,7 @@ def _list(run: Run, source: Source, progress: Progress) -> tuple[int, int, int]:
     connection = run.connection
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS seen (path PRIMARY KEY, size INTEGER, mtime_ns INTEGER)")
     connection.execute("DELETE FROM seen")
-    connection.execute("DELETE FROM notes WHERE source = ?", (source.id,))
+    run.forget_notes(source.id)
     progress.begin("listing files", None)
     seen = 0
     for part in _parts(_entries(run, source), _LISTED):
@@ -242,16 +245,14 @@ def _keep(run: Run, rows: list[_Row]) -> None:
                 "UPDATE files SET state = 'indexed', code = '', patient = ? WHERE id = ?",
                 (patient_of(named), number),
             )
-    for number, code, _ in rows:
-        if code == DICOMDIR:
-            _look_for_absent(run, number)
 
 
-def _look_for_absent(run: Run, number: int) -> None:
-    """Note the files that a DICOMDIR names and that are not there."""
-    for file in run.files(where="f.id = ?", given=(number,)):
+def _look_for_absent(run: Run) -> None:
+    """Note the files that a DICOMDIR names and that are not there, as it is now."""
+    run.forget_notes(_OF_DICOMDIRS)
+    for file in run.files(State.SKIPPED, where="f.code = ?", given=(DICOMDIR,)):
         for place, code in dicomdir.absent(file.path):
-            run.note(code, str(Path(file.place).parent / place))
+            run.note(code, str(Path(file.place).parent / place), _OF_DICOMDIRS)
 
 
 def patient_of(header: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ from oncofed.prepare.mapping import Database, MappingReport, map_data
 from oncofed.prepare.parallel import Workers
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.report import write_report
-from oncofed.prepare.run import Run, State
+from oncofed.prepare.run import CLINICAL, Run, State
 from oncofed.warehouse.sources.prepared import SEAL
 
 FINDINGS, CERTIFICATE = "findings.json", "certificate.json"
@@ -24,14 +24,17 @@ FINDINGS, CERTIFICATE = "findings.json", "certificate.json"
 def map_clinical(
     run: Run, mapping: Path | str, source: Path | Database, *, progress: Progress | None = None
 ) -> MappingReport:
-    """Map clinical data into ``mapped/``; the stage index joins them with the images."""
+    """Map clinical data into ``mapped/``; the stage index joins them with the images. Raises what ``map_data`` does."""
     progress = progress or Silent()
     with run.stage("map") as facts:
         progress.begin("mapping clinical data", None)
-        with disk_full_told():
-            run.mapped.mkdir(mode=0o700, exist_ok=True)
-            report = map_data(mapping, source, run.mapped)
-        progress.end()
+        try:
+            with disk_full_told():
+                run.mapped.mkdir(mode=0o700, exist_ok=True)
+                report = map_data(mapping, source, run.mapped)
+        finally:
+            progress.end()
+        run.forget_notes(CLINICAL)
         facts.update(mapping=report.mapping, version=report.version, rows_in=report.rows_in, rows_out=report.rows_out)
     return report
 

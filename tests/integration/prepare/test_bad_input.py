@@ -265,10 +265,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_of_the_mapping_is_told_at_once_and_the_run_goes_on_after_it(
+def test_a_fault_of_the_mapping_is_told_at_once_and_the_images_go_on(
     name: str, tmp_path: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before any image is touched, with its place; nothing of the table that it reads is printed."""
+    """Its code, its line in the report and its entry among what is held back; nothing of the table is printed, and
+    nothing is released without it.
+    """
     text, code, words = FAULTS[name]
     a_series(tmp_path / "source", 1)
     write_csv(tmp_path, "people", f"pid,sex\n{NUMBER}1,{NAME}")
@@ -278,20 +280,30 @@ def test_a_fault_of_the_mapping_is_told_at_once_and_the_run_goes_on_after_it(
     plan = tmp_path / "plan.yaml"
     plan.write_text(
         "plan: oncofed/1\nsources: [{folder: source}]\nrun: run\nworkers: 1\n"
-        "clinical: {mapping: tested.yaml, source: people.csv}\n"
+        "clinical: {mapping: tested.yaml, source: people.csv}\ndataset: {id: tested}\n"
     )
     with pytest.raises(SystemExit) as ended:
         main(["prepare", "run", str(plan), "--data-dir", str(data_dir)])
-    printed = "".join(capsys.readouterr())
+    told_first, printed = (
+        capsys.readouterr().err,
+        json.loads(told("prepare", "status", "--run", tmp_path / "run", "--json")),
+    )
     assert ended.value.code == CODES[code].exit_status == 2
-    assert code in printed
-    assert words in printed
-    assert_clean("what is printed", printed.encode())
-    assert "quarantined" not in told("prepare", "status", "--run", tmp_path / "run", "--json")
+    assert told_first.startswith("The clinical data are not mapped: ")
+    assert words in told_first
+    assert_clean("what is printed", told_first.encode())
+    assert printed["unmapped"] == {code: 1}
+    assert printed["files"] == {"verified": {"": 1}}
+    assert "release" not in printed["stages"]
+    assert CODES[code].title in (tmp_path / "run" / "report.html").read_text().lower()
+    (line,) = [one for one in (tmp_path / "run" / "quarantine.tsv").read_text().splitlines() if code in one]
+    assert line.startswith(f"\tunmapped\t{code}\t")
+    assert words in line
     if name == "unknown column":
         write_mapping(tmp_path, text.replace("sxe", "sex"))
         with contextlib.suppress(SystemExit):
             main(["prepare", "run", str(plan), "--data-dir", str(data_dir)])
-        printed = "".join(capsys.readouterr())
-        assert "1 files verified" in printed
-        assert_clean("what is printed", printed.encode())
+        out = "".join(capsys.readouterr())
+        assert "Release 1 of tested is made" in out
+        assert "unmapped" not in out + (tmp_path / "run" / "quarantine.tsv").read_text()
+        assert_clean("what is printed", out.encode())

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pydicom
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster, Security
 
 from oncofed.cli.main import main
 from oncofed.cli.prepare_key import key_of
@@ -251,6 +253,27 @@ def test_a_real_worker_that_dies_takes_only_its_own_thing_along(tmp_path: Path) 
         [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=True, env=environment
     )
     assert done.stdout.splitlines()[-1] == f"True {list(range(8))}"
+
+
+def test_nobody_else_on_this_computer_gives_the_workers_work_or_sees_theirs() -> None:
+    with workers(2) as hands:
+        assert isinstance(hands, parallel.Cluster)
+        told = hands._client.scheduler_info()
+        for address, party in ((told["address"], told), *told["workers"].items()):
+            assert address.startswith("tls://127.0.0.1:")
+            with pytest.raises(OSError, match=r"closed|reset|timed out|while trying to connect"):
+                Client(address.replace("tls", "tcp"), timeout=3)
+            with pytest.raises(OSError, match="certificate does not match"):
+                Client(address, timeout=3, security=Security.temporary())
+            for page in ("health", "metrics", "info/main/workers.html", "json/identity.json", ""):
+                with pytest.raises(HTTPError, match="404"):
+                    urlopen(f"http://127.0.0.1:{party['services']['dashboard']}/{page}")
+
+
+def test_what_runs_out_of_time_in_a_worker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE_S", 0.5)
+    with workers(2) as hands, pytest.raises(TimeoutError, match="the disk does not answer"):
+        list(hands.map(exec, ["raise TimeoutError('the disk does not answer')"]))
 
 
 def test_a_silent_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:

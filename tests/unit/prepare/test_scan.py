@@ -232,10 +232,14 @@ def test_a_dicomdir_is_left_out_and_what_it_names_looked_for(run: Run, folder: P
     scan(run, folder)
     assert run.counts()["skipped"]["file-dicomdir"] >= 1
     assert "prepare-dicomdir-missing" not in codes(run)
-    (folder / "cd" / "DICOMDIR").touch()
-    (folder / "cd" / "77654033" / "CR1" / "6154").unlink()
+    named = folder / "cd" / "77654033" / "CR1" / "6154"
+    named.rename(folder / "elsewhere")
+    for _ in range(2):
+        scan(run, folder)
+        assert run.notes()["prepare-dicomdir-missing"] == [os.path.join("cd", "77654033", "CR1", "6154")]
+    (folder / "elsewhere").rename(named)
     scan(run, folder)
-    assert run.notes()["prepare-dicomdir-missing"] == [os.path.join("cd", "77654033", "CR1", "6154")]
+    assert run.notes() == {}
 
 
 def test_one_process_at_a_time(run: Run, folder: Path) -> None:

@@ -46,7 +46,10 @@ class LeftOut(Record):
 
 
 class NotReleased(Record):
-    """Files of the source, or places in it, that are not in the release. ``what``: held back, left out or no file."""
+    """Files of the source, or places in it, that are not in the release; what is ``unmapped`` holds it up.
+
+    ``what``: held back, left out, no file or unmapped.
+    """
 
     what: str
     code: str
