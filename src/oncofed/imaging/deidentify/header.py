@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from oncofed.imaging.deidentify.dates import PLACEHOLDERS
 from oncofed.imaging.deidentify.identifiers import Identifiers, identifiers
 from oncofed.imaging.deidentify.policy import Action, Policy
 from oncofed.imaging.deidentify.values import Encodings, encodings, text_of, usual_vr
@@ -24,6 +25,23 @@ _DATES = (0x00100030, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x00080012
 
 _STUDY_ID, _NOT_A_COUNTER = 0x00200010, 6
 """A Study ID counts studies, or is a number of the hospital's: then it is longer."""
+_DAY = 8
+_MONTHS = tuple(
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
+)
 _INSIDE = dict.fromkeys((*_NAMES, 0x0040A123), "PN") | dict.fromkeys(_NUMBERS, "LO")
 _FUNCTIONAL_GROUPS = frozenset((0x52009229, 0x52009230))
 DECISIVE = frozenset((*_NAMES, *_NUMBERS, *_PHRASES, *_DATES, _STUDY_ID))
@@ -50,10 +68,8 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
                 found += [one.strip(" \0") for one in text_of(element, vr, encoded).split("\\")]
         return [one for one in found if one]
 
-    dates = [one for one in texts(_DATES, "DA") if len(one) == 8 and one.isdigit()]
-    if policy.keeps_full_dates:
-        dates = dates[:0]
-    written = [form for one in dates for form in _written(one)]
+    dates = [] if policy.keeps_full_dates else [day for one in texts(_DATES, "DA") if (day := one.replace(".", ""))]
+    written = [form for one in dates if len(one) == _DAY and one.isdigit() for form in _written(one)]
     written += [one for one in texts((_STUDY_ID,), "SH") if len(one) >= _NOT_A_COUNTER]
     nested = named_inside(dataset, encoded)
     return Patient(
@@ -99,8 +115,24 @@ def _inside(dataset: Dataset, encoded: Encodings, depth: int) -> Iterator[tuple[
 
 
 def _written(date: str) -> tuple[str, ...]:
+    """A day as people write it; between its parts any sign may stand."""
     year, month, day = date[:4], date[4:6], date[6:]
-    return (date, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{day}/{month}/{year}", f"{month}/{day}/{year}")
+    forms = (date, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{day}/{month}/{year}", f"{month}/{day}/{year}")
+    if date in PLACEHOLDERS or not "01" <= month <= "12":
+        return forms
+    plain, name = f"{int(day)}", _MONTHS[int(month) - 1]
+    return (
+        *forms,
+        *(f"{plain}.{int(month)}.{year}", f"{int(month)}/{plain}/{year}"),
+        *(
+            f"{plain} {name} {year}",
+            f"{plain} {name[:3]} {year}",
+            f"{name} {plain} {year}",
+            f"{name[:3]} {plain} {year}",
+        ),
+        *(f"{day}.{month}.{year[2:]}", f"{month}/{day}/{year[2:]}", f"{year[2:]}-{month}-{day}"),
+        *(f"{plain} {name} {year[2:]}", f"{plain} {name[:3]} {year[2:]}"),
+    )
 
 
 def _patient_key(dataset: Dataset, pseudonyms: Pseudonyms) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from oncofed.imaging.deidentify.tables import vocabulary
-from oncofed.imaging.spelling import spellings
+from oncofed.imaging.spelling import spellings, writings
 
 _SEPARATORS = re.compile(r"[\s^=,.;:_/\\|()\[\]<>\"'+-]+")
 _PARTS = re.compile(r"[^\W_]+")
@@ -67,7 +67,8 @@ class Identifiers:
                 if not _is_part(part) or (trade and not person):
                     continue
                 (inside if not trade and (len(part) >= _LONG or not part.isascii()) else words).add(part)
-        for number in numbers:
+            words.update(_together(name))
+        for number in (form for one in numbers for form in writings(one)):
             if len(number) >= _SHORTEST:
                 (inside if len(number) >= _LONG else words).add(number)
         inside |= {phrase for phrase in phrases if len(phrase) >= _LONG and not _is_usual(phrase)}
@@ -95,6 +96,15 @@ def _is_person(name: str) -> bool:
     parts = [part for part in _SEPARATORS.split(name) if part]
     plain = not any(character.isdigit() for character in name)
     return "^" in name and len(parts) > 1 and plain and not any(part.casefold() in _NOT_A_NAME for part in parts)
+
+
+def _together(name: str) -> tuple[str, ...]:
+    """Family and given name written as one word, where that is short: WuLi, LiWu."""
+    parts = [part for part in _SEPARATORS.split(name) if _is_part(part)][:2]
+    if len(parts) < 2 or max(map(len, parts)) >= _LONG or not _is_person(name):
+        return ()
+    first, second = parts
+    return (first + second, second + first)
 
 
 def _is_part(part: str) -> bool:

@@ -1,0 +1,93 @@
+"""What identifies a patient is found where it is written otherwise than in its own attribute; what does not stays."""
+
+import unicodedata
+
+import pytest
+from pydicom.dataset import Dataset
+
+from oncofed.imaging.deidentify import PROFILES, Deidentifier, compile_policy
+from oncofed.imaging.identifiers import gather
+from oncofed.imaging.residual import Expected, search_dataset
+from oncofed.trust.pseudonyms import Pseudonyms
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom, of values that bend the standard
+DEIDENTIFIERS = [Deidentifier(compile_policy(PROFILES[name]), Pseudonyms(b"s" * 32)) for name in ("research", "strict")]
+
+
+def patient(patient_id: str = "00918273", name: str = "Okonkwo^Adaeze", birth: str = "19610312") -> Dataset:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = name, patient_id, birth
+    dataset.StudyDate, dataset.AccessionNumber = "20200304", "A5566778"
+    return dataset
+
+
+NUMBERS = [
+    ("00918273", "918273"), ("7788991^^^KLINIK^MR", "7788991"), ("PAT-7788991", "7788991"), ("P1", "5566778"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("deidentifier", DEIDENTIFIERS)
+@pytest.mark.parametrize(("patient_id", "written"), NUMBERS)
+def test_a_number_without_zeros_or_what_stands_around_it(
+    deidentifier: Deidentifier, patient_id: str, written: str
+) -> None:
+    dataset = patient(patient_id)
+    dataset.SequenceName, dataset.FilterType, dataset.SeriesNumber = written, f"case {written}", written
+    deidentifier.apply(dataset)
+    assert written not in str(dataset)
+
+
+@pytest.mark.parametrize(("patient_id", "written"), NUMBERS)
+def test_the_second_look_finds_it_too(patient_id: str, written: str) -> None:
+    cleaned = Dataset()
+    cleaned.FilterType = f"case {written}"
+    assert search_dataset(cleaned, gather(patient(patient_id)), Expected())
+
+
+@pytest.mark.parametrize("deidentifier", DEIDENTIFIERS)
+@pytest.mark.parametrize("birth", ["19610312", "1961.03.12"])
+@pytest.mark.parametrize(
+    "written",
+    ["12.03.61", "12.3.1961", "3/12/1961", "12 Mar 61", "12-MAR-1961", "12 March 1961", "March 12, 1961", "120361",
+     "61-03-12", "1961-03-12", "4 March 2020", "04-Mar-2020"],
+)  # fmt: skip
+def test_a_day_as_people_write_it(deidentifier: Deidentifier, birth: str, written: str) -> None:
+    dataset = patient(birth=birth)
+    dataset.SequenceName = written
+    deidentifier.apply(dataset)
+    assert written not in str(dataset)
+
+
+def test_numbers_that_are_only_like_a_day_stay() -> None:
+    dataset = patient(birth="19000101")
+    dataset.SequenceName, dataset.ReconstructionDiameter = "010100", "12.0361"
+    DEIDENTIFIERS[0].apply(dataset)
+    assert (dataset.SequenceName, str(dataset.ReconstructionDiameter)) == ("010100", "12.0361")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+def test_a_name_composed_or_not(form: str, written: str) -> None:
+    dataset = patient(name=unicodedata.normalize(form, "M\u00fcnkelbach^Thea"))
+    dataset.FilterType = unicodedata.normalize(written, "M\u00fcnkelbach")
+    DEIDENTIFIERS[0].apply(dataset)
+    assert "nkelbach" not in str(dataset)
+
+
+@pytest.mark.parametrize("written", ["WuLi", "LIWU", "wuli_2"])
+def test_two_short_names_in_one_word(written: str) -> None:
+    dataset = patient(name="Wu^Li")
+    dataset.FilterType = written
+    DEIDENTIFIERS[0].apply(dataset)
+    assert written not in str(dataset)
+
+
+@pytest.mark.parametrize("written", ["1\\00918273", "00918273\\2", "918273\\2"])
+def test_a_number_among_others(written: str) -> None:
+    dataset = patient()
+    dataset.ExposuresOnPlate = 1
+    dataset.RotationOffset = written
+    DEIDENTIFIERS[0].apply(dataset)
+    assert "918273" not in str(dataset)
