@@ -1,5 +1,6 @@
 """What an object says about whom it is: the patient, and every identifier to search for in the rest of it."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,8 +24,10 @@ _PHRASES = (0x00080080, 0x00080081, 0x00101040, 0x00081040, 0x00081010, 0x001810
 _DATES = (0x00100030, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x00080012)
 
 
-_STUDY_ID, _NOT_A_COUNTER = 0x00200010, 6
-"""A Study ID counts studies, or is a number of the hospital's: then it is longer."""
+_BIRTH_DATE = 0x00100030
+_COUNTERS, _NOT_A_COUNTER = (0x00200010, 0x00101050, 0x00380060, 0x00400009, 0x00400253, 0x00401001), 6
+"""IDs of studies, plans, stays and procedures count them, or are numbers of the hospital's: then they are longer."""
+_LINES = re.compile(r"[,;^\r\n]+")
 _DAY = 8
 _MONTHS = tuple(
     [
@@ -44,7 +47,7 @@ _MONTHS = tuple(
 )
 _INSIDE = dict.fromkeys((*_NAMES, 0x0040A123), "PN") | dict.fromkeys(_NUMBERS, "LO")
 _FUNCTIONAL_GROUPS = frozenset((0x52009229, 0x52009230))
-DECISIVE = frozenset((*_NAMES, *_NUMBERS, *_PHRASES, *_DATES, _STUDY_ID))
+DECISIVE = frozenset((*_NAMES, *_NUMBERS, *_PHRASES, *_DATES, *_COUNTERS))
 """Elements of the top level that say who the patient is and what to look for, but for what stands in sequences."""
 
 
@@ -68,9 +71,10 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
                 found += [one.strip(" \0") for one in text_of(element, vr, encoded).split("\\")]
         return [one for one in found if one]
 
-    dates = [] if policy.keeps_full_dates else [day for one in texts(_DATES, "DA") if (day := one.replace(".", ""))]
-    written = [form for one in dates if len(one) == _DAY and one.isdigit() for form in _written(one)]
-    written += [one for one in texts((_STUDY_ID,), "SH") if len(one) >= _NOT_A_COUNTER]
+    dates = texts((_BIRTH_DATE,) if policy.keeps_full_dates else _DATES, "DA")
+    days = [day for one in dates if len(day := one.replace(".", "")) == _DAY and day.isdigit()]
+    written = [form for day in days for form in _written(day)]
+    written += [one for one in texts(_COUNTERS, "LO") if len(one) >= _NOT_A_COUNTER]
     nested = named_inside(dataset, encoded)
     return Patient(
         _patient_key(dataset, pseudonyms),
@@ -78,9 +82,15 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
         identifiers(
             frozenset(texts(_NAMES, "PN")).union(text for vr, text in nested if vr == "PN"),
             frozenset(texts(_NUMBERS, "LO") + written).union(text for vr, text in nested if vr == "LO"),
-            frozenset(texts(_PHRASES, "LO")),
+            frozenset(line for one in texts(_PHRASES, "LO") for line in _lines(one)),
         ),
     )
+
+
+def _lines(phrase: str) -> tuple[str, ...]:
+    """An address or institution, and those of its parts that are words: the street, the town."""
+    parts = (part.strip() for part in _LINES.split(phrase))
+    return (phrase, *(part for part in parts if any(map(str.isalpha, part))))
 
 
 def holds_items(tag: int, vr: str | None) -> bool:

@@ -115,8 +115,9 @@ def _is_part(part: str) -> bool:
 
 
 def _is_usual(phrase: str) -> bool:
-    """Of known words only, as a maker's name in the place of the institution's."""
-    return all(part.casefold() in vocabulary() for part in _SEPARATORS.split(phrase) if part)
+    """Of known words only, as a maker's name in the place of the institution's, or a clinic that has no name."""
+    words = (part.casefold() for part in _SEPARATORS.split(phrase) if part)
+    return all(word in vocabulary() or word in _NOT_A_NAME for word in words)
 
 
 def _loose(identifier: str) -> str:

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from pydicom.dataset import Dataset
 
-from oncofed.imaging.deidentify import PROFILES, Deidentifier, compile_policy
+from oncofed.imaging.deidentify import PROFILES, Deidentifier, Option, Profile, compile_policy
 from oncofed.imaging.identifiers import gather
 from oncofed.imaging.residual import Expected, search_dataset
 from oncofed.trust.pseudonyms import Pseudonyms
@@ -91,3 +91,40 @@ def test_a_number_among_others(written: str) -> None:
     dataset.RotationOffset = written
     DEIDENTIFIERS[0].apply(dataset)
     assert "918273" not in str(dataset)
+
+
+def test_a_birth_date_is_looked_for_where_other_dates_stay() -> None:
+    full = Profile("full", frozenset({Option.RETAIN_FULL_DATES}))
+    dataset = patient()
+    dataset.SequenceName, dataset.FilterType, dataset.PatientBirthDate = "12.03.1961", "20200304", "19610312"
+    Deidentifier(compile_policy(full), Pseudonyms(b"s" * 32)).apply(dataset)
+    assert "1961" not in str(dataset)
+    assert (dataset.FilterType, dataset.StudyDate) == ("20200304", "20200304")
+
+
+@pytest.mark.parametrize("keyword", ["RequestedProcedureID", "InsurancePlanIdentification", "ServiceEpisodeID"])
+@pytest.mark.parametrize(("number", "stays"), [("RP556677", False), ("12", True)])
+def test_numbers_of_procedures_and_stays(keyword: str, number: str, stays: bool) -> None:
+    dataset = patient()
+    setattr(dataset, keyword, number)
+    dataset.FilterType = f"case {number}"
+    DEIDENTIFIERS[0].apply(dataset)
+    assert (number in str(dataset.get("FilterType", ""))) is stays
+
+
+@pytest.mark.parametrize("written", ["Birkenpfad 7", "at birkenpfad 7", "Zwoelfbuchen"])
+def test_a_part_of_an_address(written: str) -> None:
+    dataset = patient()
+    dataset.PatientAddress = "Birkenpfad 7, 79100 Zwoelfbuchen"
+    dataset.InstitutionAddress = "Klinikum\r\nZwoelfbuchen"
+    dataset.FilterType = written
+    DEIDENTIFIERS[0].apply(dataset)
+    assert written not in str(dataset)
+
+
+def test_a_part_that_is_a_usual_word_is_not_looked_for() -> None:
+    dataset = patient()
+    dataset.InstitutionName = "Zwoelfbuchen, Radiology Department, University Hospital"
+    dataset.FilterType = "Radiology Department"
+    DEIDENTIFIERS[0].apply(dataset)
+    assert dataset.FilterType == "Radiology Department"
