@@ -175,8 +175,12 @@ class Cleaning:
             self._put(place, self._leaf(place, action), action.value, "listed")
 
     def _kept(self, place: "_Place") -> None:
-        """An attribute that an option keeps: as it is, unless one of this patient's identifiers stands in its text."""
-        if place.vr in _KEPT_TEXTS and place.holds_value and self.free_text.holds_identifier(place.text):
+        """An attribute that an option keeps: as it is, unless one of this patient's identifiers stands in its text, or a
+        UID is none.
+        """
+        if place.vr == "UI" and not _UID_TEXT.issuperset(place.text):
+            self._put(place, self._dummy(place), "uid", "wrong-vr")
+        elif place.vr in _KEPT_TEXTS and place.holds_value and self.free_text.holds_identifier(place.text):
             self._unlisted(place, Care.IDENTIFIERS)
 
     def _listed_sequence(self, place: "_Place", action: Action) -> None:
@@ -310,7 +314,8 @@ class Cleaning:
         content = place.content
         if place.vr in BYTES and len(content) > SEARCHED_BYTES:
             return
-        key = (care, place.number, content) if 0 < len(content) <= _REMEMBERED else None
+        how = (care, place.vr, place.item.encoded)
+        key = (how, place.number, content) if 0 < len(content) <= _REMEMBERED else None
         memo = self.free_text.memo
         if key and key in memo:
             return

@@ -76,7 +76,7 @@ class Identifiers:
         self._harmless: dict[str, set[tuple[object, int, bytes]]] = {}
 
     def harmless(self, policy: str) -> set[tuple[object, int, bytes]]:
-        """Care, tag and value of what was searched and may stay under the policy of this digest."""
+        """How it was read, tag and value of what was searched and may stay under the policy of this digest."""
         known = self._harmless.setdefault(policy, set())
         if len(known) > _MOST_REMEMBERED:
             known.clear()

@@ -117,3 +117,10 @@ def test_an_age_in_a_report_is_capped_in_any_unit(unit: str, age: str, told: str
 )
 def test_only_the_date_that_stands_for_none_stays(value: str, vr: str, moved: str | None) -> None:
     assert shifted(value, vr, -1) == moved
+
+
+def test_a_uid_that_is_none_does_not_stay_where_uids_do() -> None:
+    keeping = Deidentifier(compile_policy(Profile("p", frozenset({Option.RETAIN_UIDS}))), NAMES)
+    dataset = cleaned(keeping, (0x00200052, "UI", "Weberling"), (0x0020000D, "UI", "1.2.826.0.1.99.7"))
+    assert dataset.FrameOfReferenceUID == NAMES.own_uid("Weberling")
+    assert dataset.StudyInstanceUID == "1.2.826.0.1.99.7"

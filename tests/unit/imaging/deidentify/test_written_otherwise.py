@@ -3,7 +3,9 @@
 import unicodedata
 
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 
 from oncofed.imaging.deidentify import PROFILES, Deidentifier, Option, Profile, compile_policy
 from oncofed.imaging.identifiers import gather
@@ -12,6 +14,9 @@ from oncofed.trust.pseudonyms import Pseudonyms
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom, of values that bend the standard
 DEIDENTIFIERS = [Deidentifier(compile_policy(PROFILES[name]), Pseudonyms(b"s" * 32)) for name in ("research", "strict")]
+
+
+FILTER = "M\u00fcnkelbach".encode()
 
 
 def patient(patient_id: str = "00918273", name: str = "Okonkwo^Adaeze", birth: str = "19610312") -> Dataset:
@@ -128,3 +133,17 @@ def test_a_part_that_is_a_usual_word_is_not_looked_for() -> None:
     dataset.FilterType = "Radiology Department"
     DEIDENTIFIERS[0].apply(dataset)
     assert dataset.FilterType == "Radiology Department"
+
+
+def test_the_same_bytes_in_another_character_set_are_looked_at_again() -> None:
+    """What stood harmless in one file of a patient is a name in the next."""
+    told = []
+    for character_set, encoding in (("ISO_IR 100", "latin-1"), ("ISO_IR 192", "utf-8")):
+        dataset = patient(name="")
+        dataset.SpecificCharacterSet = character_set
+        for tag, vr, text in ((0x00100010, "PN", "M\u00fcnkelbach^Th".encode(encoding)), (0x00181160, "SH", FILTER)):
+            content = text + b" " * (len(text) % 2)
+            dataset._dict[BaseTag(tag)] = RawDataElement(BaseTag(tag), vr, len(content), content, 0, False, True, True)
+        DEIDENTIFIERS[0].apply(dataset)
+        told.append(str(dataset.get("FilterType", "")))
+    assert "nkelbach" not in told[1]
