@@ -98,7 +98,7 @@ def test_command_by_command(data_dir: Path, folder: Path, tmp_path: Path, capsys
     }
     warehouse = Warehouse(read_settings(data_dir).warehouse)
     assert warehouse.count(everyone(), [("small", "1")], "modality") == {"CT": 2, "MR": 1}
-    layout = answered(capsys, "prepare", "eucaim", tmp_path / "layout", "--dataset", "small", *run)
+    layout = answered(capsys, "prepare", "eucaim", tmp_path / "layout", "--dataset", "small", *run, *node)
     assert (layout["images"], layout["tables"]["patient"]) == (7, 3)
 
 
