@@ -121,10 +121,15 @@ def check(
     data_dir: Directory = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read every de-identified file again, compare it with its source, then check the quality of images and tables."""
+    """Read every de-identified file again, compare it with its source, then check the quality of images and tables.
+
+    Tables that speak of images held back by it are made anew.
+    """
     from oncofed.prepare.parallel import workers as working
     from oncofed.prepare.recipe import recipe_of
     from oncofed.prepare.stages import check_quality
+    from oncofed.prepare.tables import are_old
+    from oncofed.prepare.tables import index as index_stage
     from oncofed.prepare.verify import verify
 
     with Run.open(run) as opened:
@@ -132,6 +137,8 @@ def check(
         count = opened.number(State.DEIDENTIFIED, State.VERIFIED)
         with working(show.suited(workers, count), scheduler) as hands:
             verification = verify(opened, recipe, workers=hands, progress=show.Bar())
+            if are_old(opened):
+                index_stage(opened, recipe, progress=show.Bar())
             findings = check_quality(opened, workers=hands, progress=show.Bar())
         if as_json:
             facts = {"verification": vars(verification), "quality": findings.model_dump(mode="json")}
@@ -281,13 +288,23 @@ def eucaim(
     dataset: DatasetId,
     title: Annotated[str, typer.Option(help="The dataset's title.")] = "",
     run: RunDirectory = DEFAULT_RUN,
+    data_dir: Directory = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a run in EUCAIM's layout: 24 tables, two views, the tree of images. Reading: `map --mapping eucaim-cdm`."""
+    """Write a run in EUCAIM's layout: 24 tables, two views, the tree of images. Reading: `map --mapping eucaim-cdm`.
+
+    Without the patients who opted out, as in a release.
+    """
+    from oncofed.prepare import optouts
     from oncofed.prepare.eucaim import write_eucaim
+    from oncofed.prepare.release import must_be_ready
 
     with Run.open(run) as opened:
-        made = write_eucaim(opened.tables, target, dataset_id=dataset, title=title or dataset, images=opened.images)
+        must_be_ready(opened)
+        gone = optouts.left_out(opened, optouts.read(settings_of(data_dir).directory))
+        made = write_eucaim(
+            opened.tables, target, dataset_id=dataset, title=title or dataset, images=opened.images, left_out=gone
+        )
     lost = {name: number for name, number in made.not_written.items() if number}
     told(
         as_json,

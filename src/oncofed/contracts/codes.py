@@ -305,6 +305,11 @@ PREPARE = {
     "prepare-not-verified": Code(
         3, "files of the run have not passed verification", "Run `oncofed prepare check`, then release again."
     ),
+    "prepare-tables-old": Code(
+        3,
+        "the tables speak of images that no longer stand",
+        "Run `oncofed prepare index`, then `oncofed prepare check`.",
+    ),
     "certificate-invalid": Code(
         5, "this certificate is not what was signed", "Get it again from the data holder; do not rely on it."
     ),

@@ -14,7 +14,7 @@ from pydicom.uid import UID
 
 from oncofed.imaging.dates import dates_in
 from oncofed.imaging.elements import Element, walk
-from oncofed.imaging.spelling import spellings, without_diacritics
+from oncofed.imaging.spelling import spellings, without_diacritics, writings
 
 
 class What(StrEnum):
@@ -91,7 +91,7 @@ _WORD = re.compile(r"\w+")
 _STUDY_ID, _NOT_A_COUNTER = 0x00200010, 6
 _CACHED = 16_384
 """Texts whose plain form is remembered: those of a series are mostly the same."""
-_SHORTEST_NAME, _SHORTEST_IDENTIFIER = 3, 4
+_SHORTEST_NAME, _SHORTEST_IDENTIFIER, _SHORTEST_NUMBER = 3, 4, 6
 
 
 def bare(text: str) -> str:
@@ -194,6 +194,9 @@ class _Texts:
                 for spelled in spellings(group.replace("^", " ")):
                     self._name(spelled)
             return
+        if what is What.IDENTIFIER:
+            others = writings(value) - {value}
+            self.phrases.update((one, what) for one in others if len(one) >= _SHORTEST_NUMBER)
         phrase = plain(value)
         if len(phrase.replace(" ", "")) >= _SHORTEST_IDENTIFIER and phrase not in PLACEHOLDERS:
             self.phrases[phrase] = what

@@ -60,8 +60,9 @@ def search(path: Path, original: Original, expected: Expected) -> tuple[Finding,
     """
     try:
         dataset = pydicom.dcmread(path, defer_size=_LARGE)
-        found = set(search_dataset(dataset, original, expected))
-        in_bytes = search_bytes(path, dataset, original, moved(original, expected))
+        sought = _Sought(original, expected)
+        found = {finding for element in all_elements(dataset) for finding in sought.findings(element)}
+        in_bytes = search_bytes(path, dataset, original, moved(original, expected), sought.in_free_text)
     except BROKEN:
         return (Finding(What.UNREADABLE, ""),)
     told = {finding.what for finding in found}
@@ -119,13 +120,14 @@ class _Sought:
             return {(What.DATE, True)} if self._days & days_of(text) else set()
         if vr == "AS":
             return {(What.AGE, True)} if self._is_above_cap(text) else set()
-        return set() if vr in _NUMBERS else self._in_free_text(text)
+        return set() if vr in _NUMBERS else self.in_free_text(text)
 
     def _is_above_cap(self, age: str) -> bool:
         cap = self._expected.age_cap
         return cap is not None and age[:3].isdigit() and age[3:4] in ("Y", "") and int(age[:3]) > cap + 1
 
-    def _in_free_text(self, text: str) -> set[tuple[What, bool]]:
+    def in_free_text(self, text: str) -> set[tuple[What, bool]]:
+        """What is found in a text, and whether it is certain."""
         found: set[tuple[What, bool]] = set()
         if not self._days.isdisjoint(dates_in(bare(text))):
             found.add((What.DATE, True))

@@ -1,7 +1,7 @@
 """What is left of the original identifiers in the bytes of a file, whatever a parser makes of them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,6 +9,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from oncofed.imaging.comments import comments
 from oncofed.imaging.elements import raw_elements
 from oncofed.imaging.identifiers import Original, What
 
@@ -16,6 +17,7 @@ Found = set[tuple[What, str, bool]]
 
 HEADER = "bytes of the header"
 """The region of all that is no long value; what elements show of it is told with their places."""
+COMMENT = "comment in the pixels"
 
 _UID = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
 _DAY = re.compile(rb"(?<![0-9A-Za-z.])(?:18|19|20)[0-9]{6}(?![A-Za-z])")
@@ -29,14 +31,22 @@ _UNDEFINED = 0xFFFFFFFF
 _SHORTEST, _SHORTEST_IN_PIXELS = 4, 7
 
 
-def search_bytes(path: Path, dataset: Dataset, original: Original, moved: frozenset[str] | None) -> Found:
+def search_bytes(
+    path: Path,
+    dataset: Dataset,
+    original: Original,
+    moved: frozenset[str] | None,
+    in_text: Callable[[str], set[tuple[What, bool]]],
+) -> Found:
     """(what, region, certain) of what stands in the bytes of the file that ``dataset`` was read from.
 
     Values of more than 64 KiB and pixels are searched for names and identifiers of at least 7 bytes (comments inside
     compressed frames), all other bytes for UIDs, names and identifiers too, and for the original dates unless ``moved``
-    (the dates after the shift) is unknown. Deflated bytes say nothing; only their preamble is looked at.
+    (the dates after the shift) is unknown. Deflated bytes say nothing; only their preamble is looked at. Comments
+    inside compressed frames are searched by ``in_text``, as texts are.
     """
     found: Found = set()
+    said: set[bytes] = set()
     sought = _written(original)
     with path.open("rb") as stream:
         begin = stream.read(132)
@@ -48,7 +58,9 @@ def search_bytes(path: Path, dataset: Dataset, original: Original, moved: frozen
         for start, end, is_bulk in _regions(dataset, size):
             for piece in _pieces(stream, start, end):
                 found |= _in_bulk(piece, sought) if is_bulk else _in_header(piece, sought, original, moved)
-    return found
+                said.update(comments(piece) if is_bulk else ())
+    told = {one for comment in said for one in in_text(comment.decode("latin-1").replace(":", "-"))}
+    return found | {(what, COMMENT, certain) for what, certain in told}
 
 
 def search_text(content: bytes, original: Original, moved: frozenset[str] | None) -> set[tuple[What, bool]]:

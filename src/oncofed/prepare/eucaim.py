@@ -41,8 +41,18 @@ class Written:
     not_written: dict[str, int]
 
 
-def write_eucaim(tables: Path, output: Path, *, dataset_id: str, title: str, images: Path | None = None) -> Written:
+def write_eucaim(
+    tables: Path,
+    output: Path,
+    *,
+    dataset_id: str,
+    title: str,
+    images: Path | None = None,
+    left_out: frozenset[str] = frozenset(),
+) -> Written:
     """Write the tables in ``tables`` (Parquet of our model) and, if given, de-identified images in EUCAIM's layout.
+
+    Nothing of the patients in ``left_out`` (pseudonyms, as the tables have them) is written.
 
     ``output`` must not exist or be empty: nothing there is ever overwritten (``BadInput`` ``directory-not-empty``).
     """
@@ -51,7 +61,7 @@ def write_eucaim(tables: Path, output: Path, *, dataset_id: str, title: str, ima
     (output / CLINICAL).mkdir(parents=True)
     connection = duckdb.connect()
     try:
-        _open(connection, tables)
+        _open(connection, tables, left_out)
         tables_of = queries(dataset_id, title)
         for name, query in (*tables_of.items(), *VIEWS.items()):
             folder = output if name in VIEWS else output / CLINICAL
@@ -69,7 +79,7 @@ def write_eucaim(tables: Path, output: Path, *, dataset_id: str, title: str, ima
         }
     finally:
         connection.close()
-    placed = _place_images(images, output / IMAGING) if images is not None else 0
+    placed = _place_images(images, output / IMAGING, left_out) if images is not None else 0
     return Written(rows, placed, {name: number for name, number in lost.items() if number})
 
 
@@ -78,7 +88,7 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(rows)
 
 
-def _open(connection: duckdb.DuckDBPyConnection, tables: Path) -> None:
+def _open(connection: duckdb.DuckDBPyConnection, tables: Path, left_out: frozenset[str]) -> None:
     """Our tables (empty ones where a file is absent), dense numbers for conditions, and the table of codes."""
     for name, table in TABLES.items():
         if not table.patients:
@@ -91,6 +101,8 @@ def _open(connection: duckdb.DuckDBPyConnection, tables: Path) -> None:
                 connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM read_parquet({literal(file)})")
             except duckdb.Error as error:
                 raise BadInput("table-invalid", f"{file.name} is no table of the model") from error
+    if left_out:
+        _leave_out(connection, left_out)
     if not _count(connection, "patient"):
         raise BadInput("source-empty", "there is no patient.parquet")
     for name, ours, key in (
@@ -113,7 +125,21 @@ def _open(connection: duckdb.DuckDBPyConnection, tables: Path) -> None:
     )
 
 
-def _place_images(images: Path, target: Path) -> int:
+def _leave_out(connection: duckdb.DuckDBPyConnection, patients: frozenset[str]) -> None:
+    """Remove every row of these patients."""
+    connection.execute("CREATE TABLE gone AS SELECT unnest($1::VARCHAR[]) AS patient_key", [sorted(patients)])
+    theirs = "patient_key IN (SELECT gone.patient_key FROM gone)"
+    for of, key, inside in (
+        ("cancer_condition", "condition_id", ("cancer_stage", "treatment")),
+        ("imaging_study", "study_uid", ("imaging_series", "derived_object")),
+    ):
+        for table in inside:
+            connection.execute(f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {of} WHERE {theirs})")
+    for table in ("observation", "outcome", "imaging_study", "cancer_condition", "patient"):
+        connection.execute(f"DELETE FROM {table} WHERE {theirs}")
+
+
+def _place_images(images: Path, target: Path, left_out: frozenset[str]) -> int:
     """Put every instance where the tree wants it, by its own (de-identified) header: linked, or copied across disks."""
     placed = 0
     for file in sorted(one for one in images.rglob("*") if one.is_file() and one.name.endswith((".dcm", SUFFIX))):
@@ -124,6 +150,8 @@ def _place_images(images: Path, target: Path) -> int:
         levels = [str(header.get(one, "")) for one in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")]
         if not all(level and level not in (".", "..") and not set(level) & set("/\\\0") for level in levels):
             raise BadInput("file-no-series", f"{file.relative_to(images)}")
+        if levels[0] in left_out:
+            continue
         place = target.joinpath(*levels)
         place.mkdir(parents=True, exist_ok=True)
         for one in files(file):

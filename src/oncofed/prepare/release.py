@@ -18,6 +18,7 @@ from oncofed.prepare import optouts, volumes
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.progress import Progress, Silent
 from oncofed.prepare.run import Run, State
+from oncofed.prepare.tables import are_old
 from oncofed.trust.pseudonyms import Pseudonyms
 from oncofed.warehouse import Loading, Release, load_with
 from oncofed.warehouse.sources.prepared import PreparedSource
@@ -54,12 +55,11 @@ def release(run: Run, node: Node, record: DatasetRecord, name: str, *, progress:
     """Make release ``name`` of the dataset.
 
     Raises:
-        Refused: ``prepare-not-verified``: a file is still on its way; ``release-exists``: the name is taken.
+        Refused: as ``must_be_ready``; ``release-exists``: the name is taken.
         OncofedError: ``disk-full``: there is no release then.
     """
     progress = progress or Silent()
-    if unseen := run.number(State.DEIDENTIFIED, State.INDEXED, State.FOUND):
-        raise Refused("prepare-not-verified", f"{unseen:,} files")
+    must_be_ready(run)
     with run.stage("release") as facts:
         gone = optouts.left_out(run, optouts.read(node.directory))
         loading = Loading(opt_outs=gone)
@@ -76,6 +76,19 @@ def release(run: Run, node: Node, record: DatasetRecord, name: str, *, progress:
             shutil.rmtree(staged, ignore_errors=True)
         facts.update(dataset=record.dataset_id, release=name, files=files, opted_out=len(gone))
     return Released(made, images, files, len(gone))
+
+
+def must_be_ready(run: Run) -> None:
+    """Nothing leaves a run before that.
+
+    Raises:
+        Refused: ``prepare-not-verified``: a file is still on its way; ``prepare-tables-old``: the tables speak of
+            images that no longer stand.
+    """
+    if unseen := run.number(State.DEIDENTIFIED, State.INDEXED, State.FOUND):
+        raise Refused("prepare-not-verified", f"{unseen:,} files")
+    if are_old(run):
+        raise Refused("prepare-tables-old")
 
 
 def _gather(run: Run, staged: Path, gone: frozenset[str], progress: Progress) -> int:

@@ -5,6 +5,7 @@ own identifiers) are brought under the same pseudonyms here. A clinical row does
 the index of the images does, and where one ID has several issuers the row is left out and counted.
 """
 
+import hashlib
 import json
 import shutil
 from collections import defaultdict
@@ -58,8 +59,24 @@ def index(run: Run, recipe: Recipe, *, progress: Progress | None = None) -> dict
         progress.end()
         if not rows.get("patient"):
             raise BadInput("source-empty", "nothing is de-identified yet")
+        run.put(indexed=_standing(run))
         facts.update(rows=rows, ambiguous=len(names.ambiguous))
     return rows
+
+
+def are_old(run: Run) -> bool:
+    """Whether tables stand that speak of other images than those that stand now: some were held back since."""
+    return (run.tables / SEAL).is_file() and run.get("indexed") != _standing(run)
+
+
+def _standing(run: Run) -> str:
+    """A digest of the images that stand."""
+    digest = hashlib.sha256()
+    for row in run.connection.execute(
+        "SELECT target, mtime_ns FROM files WHERE state IN ('deidentified', 'verified') ORDER BY target"
+    ):
+        digest.update(repr(row).encode())
+    return digest.hexdigest()
 
 
 def _images(run: Run, connection: duckdb.DuckDBPyConnection) -> None:

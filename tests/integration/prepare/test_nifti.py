@@ -124,7 +124,7 @@ def test_the_whole_road(data_dir: Path, source: Path, tmp_path: Path, capsys: py
     assert not checks["sop-class-missing"] + checks["file-unreadable"] + checks["pixels-undecodable"]
     pictures = json.loads((run / "report.json").read_bytes())["images"]["thumbnails"]
     assert {one["caption"][:2] for one in pictures} == {"CT", "MR"}
-    typed("prepare", "eucaim", tmp_path / "layout", "--dataset", "mixed", "--run", run)
+    typed("prepare", "eucaim", tmp_path / "layout", "--dataset", "mixed", "--run", run, "--data-dir", data_dir)
     assert len(list((tmp_path / "layout").rglob("*.nii.gz"))) == len(list((tmp_path / "layout").rglob("*.json"))) == 2
 
 

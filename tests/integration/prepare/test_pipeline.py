@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import duckdb
 import pydicom
 import pytest
 from distributed import Client, LocalCluster, Security
@@ -99,7 +100,7 @@ def test_command_by_command(data_dir: Path, folder: Path, tmp_path: Path, capsys
     }
     warehouse = Warehouse(read_settings(data_dir).warehouse)
     assert warehouse.count(everyone(), [("small", "1")], "modality") == {"CT": 2, "MR": 1}
-    layout = answered(capsys, "prepare", "eucaim", tmp_path / "layout", "--dataset", "small", *run)
+    layout = answered(capsys, "prepare", "eucaim", tmp_path / "layout", "--dataset", "small", *run, *node)
     assert (layout["images"], layout["tables"]["patient"]) == (7, 3)
 
 
@@ -398,6 +399,73 @@ def test_pixels_that_a_person_has_looked_at(data_dir: Path, tmp_path: Path, caps
         pixels = pydicom.dcmread(path).pixel_array
         assert len(set(pixels[:4].ravel())) == 1
         assert len(set(pixels[4:].ravel())) > 20
+
+
+def test_what_the_second_look_holds_back_stands_in_no_table(
+    data_dir: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The documented order: tables are made, then the check holds images back of which they speak."""
+    for path in a_patient(folder, "P2", 2, AccessionNumber="ACC5512998"):
+        dataset = pydicom.dcmread(path)
+        dataset.add_new(0x00660016, "OF", b"ACC5512998  ")
+        dataset.save_as(path)
+    run, node = ("--run", tmp_path / "run"), ("--data-dir", data_dir)
+    typed(capsys, "prepare", "scan", folder, *run)
+    typed(capsys, "prepare", "deidentify", *run, *node, "--workers", "1")
+    assert answered(capsys, "prepare", "index", *run, *node)["rows"]["patient"] == 3
+    layout = (tmp_path / "layout", "--dataset", "held", *run, *node)
+    with pytest.raises(AssertionError, match="prepare-not-verified"):
+        typed(capsys, "prepare", "eucaim", *layout)
+    typed(capsys, "prepare", "check", *run, *node, "--workers", "1")
+    typed(capsys, "prepare", "report", *run, *node)
+    with duckdb.connect(":memory:") as connection:
+        patients = f"SELECT count(*) FROM read_parquet('{tmp_path}/run/tables/patient.parquet')"
+        assert connection.execute(patients).fetchall() == [(2,)]
+    waiting = answered(capsys, "prepare", "review", *run)["waiting"]
+    assert {(group["code"], group["files"]) for group in waiting} == {("prepare-residual", 1)}
+    assert answered(capsys, "prepare", "eucaim", *layout)["tables"]["patient"] == 2
+    assert answered(capsys, "prepare", "release", "--dataset", "held", *run, *node)["patients"] == 2
+
+
+def test_tables_of_images_that_are_gone_leave_nothing(
+    data_dir: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, node = ("--run", tmp_path / "run"), ("--data-dir", data_dir)
+    steps = [("deidentify", "--workers", "1"), ("index",), ("check", "--workers", "1")]
+    for number, release in enumerate(("old", "new")):
+        typed(capsys, "prepare", "scan", folder, *run)
+        for command, *more in steps[: 3 - 2 * number]:
+            typed(capsys, "prepare", command, *run, *node, *more)
+        if number:
+            with pytest.raises(AssertionError, match="prepare-tables-old"):
+                typed(capsys, "prepare", "release", "--dataset", release, *run, *node)
+            typed(capsys, "prepare", "index", *run, *node)
+        made = answered(capsys, "prepare", "release", "--dataset", release, *run, *node)
+        assert made["patients"] == 3 - number
+        for path in folder.rglob("*.dcm"):
+            if pydicom.dcmread(path).PatientID == "P2":
+                path.unlink()
+
+
+def test_the_layout_of_eucaim_leaves_out_who_opted_out(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_dir = tmp_path / "node"
+    enrolment.init(data_dir, title="Hospital", country="IT")
+    run, node = ("--run", tmp_path / "run"), ("--data-dir", data_dir)
+    typed(capsys, "prepare", "scan", folder, *run)
+    for command in ("deidentify", "index", "check"):
+        typed(capsys, "prepare", command, *run, *node)
+    listed = tmp_path / "optouts.txt"
+    listed.write_text("P2\n")
+    typed(capsys, "prepare", "optouts", "import", listed, *node)
+    made = answered(capsys, "prepare", "eucaim", tmp_path / "layout", "--dataset", "opted", *run, *node)
+    assert (made["tables"]["patient"], made["images"]) == (2, 5)
+    tree = tmp_path / "layout" / "imaging_data"
+    assert len(list(tree.iterdir())) == 2
+    told = "".join(path.read_text() for path in (tmp_path / "layout").rglob("*.csv"))
+    gone = {path.name for path in (tmp_path / "run" / "images").iterdir()} - {path.name for path in tree.iterdir()}
+    assert [name for name in gone if name in told] == []
 
 
 def test_a_release_waits_for_verification(

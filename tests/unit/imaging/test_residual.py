@@ -178,7 +178,30 @@ class TestPlaces:
         dataset["PixelData"].VR = "OB"
         assert search(saved(dataset, tmp_path / "a"), gather(original()), SHIFTED) == (
             Finding(What.NAME, "bytes of the pixels"),
+            Finding(What.NAME, "comment in the pixels"),
         )
+
+    @pytest.mark.parametrize("segment", [b"\xff\xfe", b"\xff\xe1", b"\xff\xed", b"\xff\x64"])
+    @pytest.mark.parametrize(
+        ("comment", "what"),
+        [(b"seen by Okonkwo", What.NAME), (b"M. Ann", What.NAME), (b"2012:03:04 10:11", What.DATE),
+         (b"4 March 2012", What.DATE), (b"CharLS 2.4, quality 90", None)],
+    )  # fmt: skip
+    def test_short_words_and_days_in_a_comment(
+        self, segment: bytes, comment: bytes, what: What | None, tmp_path: Path
+    ) -> None:
+        begin = b"\xff\x4f\xff\x51\0\4\0\0" if segment == b"\xff\x64" else b"\xff\xd8\xff\xe0\0\4\0\0"
+        end = b"\xff\x90" if segment == b"\xff\x64" else b"\xff\xda"
+        said = segment + (len(comment) + 2).to_bytes(2) + comment
+        dataset, before = clean(), original()
+        before.PatientName = "Ann^M"
+        dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        dataset.PixelData = encapsulate([begin + said + end + b"\1" * 70_000])
+        dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+        dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+        found = search(tmp_path / "a.dcm", gather(before), Expected(-91))
+        told = {Finding(what, "comment in the pixels")} if what else set()
+        assert {one for one in found if one.place != "bytes of the pixels"} == told
 
     def test_long_pixels_and_what_follows_them(self, tmp_path: Path) -> None:
         dataset = clean()

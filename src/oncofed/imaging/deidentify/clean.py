@@ -35,6 +35,7 @@ from oncofed.imaging.deidentify.values import (
     drop,
     element,
     encodings,
+    is_standard,
     put,
     text_of,
     usual_vr,
@@ -60,6 +61,8 @@ _CODE, _SCHEME = frozenset({0x00080100, 0x00080104, 0x00080119}), frozenset({0x0
 _DESIGNATOR = 0x00080102
 _CONTENT = 0x0040A730
 _PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
+_OVERLAY_SUBTYPES = frozenset({"USER", "AUTOMATED", "ACTIVE 2D/BL MODE"})
+"""Terms of PS3.3 C.9.2.1.3."""
 _TIMES = frozenset({"DA", "TM", "DT"})
 _REMEMBERED = 256
 """Longest value, in bytes, that is remembered as harmless."""
@@ -136,9 +139,19 @@ class Cleaning:
             self._listed(place, action)
         elif number & 0x10000:
             self._private(place, private)
-        elif number >> 24 in (0x50, 0x60) and number >> 16 & 0xFF <= 0x1E:
+        elif number >> 24 in (0x50, 0x60):
             self._repeated(place)
-        elif number not in PIXELS:
+        else:
+            self._standard(place)
+
+    def _standard(self, place: "_Place") -> None:
+        """An attribute of the standard, or of nobody: bytes of which nobody says what they are go."""
+        if place.number in PIXELS:
+            if place.item.prefix:
+                self._remove(place, "pixels-inside")  # no mask is planned for them
+        elif place.vr in BYTES and not is_standard(place.number):
+            self._remove(place, "unknown-attribute")
+        else:
             self._unlisted(place, _care(place))
 
     def _about(self, dataset: Dataset, encoded: Encodings) -> str:
@@ -162,8 +175,12 @@ class Cleaning:
             self._put(place, self._leaf(place, action), action.value, "listed")
 
     def _kept(self, place: "_Place") -> None:
-        """An attribute that an option keeps: as it is, unless one of this patient's identifiers stands in its text."""
-        if place.vr in _KEPT_TEXTS and place.holds_value and self.free_text.holds_identifier(place.text):
+        """An attribute that an option keeps: as it is, unless one of this patient's identifiers stands in its text, or a
+        UID is none.
+        """
+        if place.vr == "UI" and not _UID_TEXT.issuperset(place.text):
+            self._put(place, self._dummy(place), "uid", "wrong-vr")
+        elif place.vr in _KEPT_TEXTS and place.holds_value and self.free_text.holds_identifier(place.text):
             self._unlisted(place, Care.IDENTIFIERS)
 
     def _listed_sequence(self, place: "_Place", action: Action) -> None:
@@ -265,7 +282,7 @@ class Cleaning:
         if vr is None:
             self._remove(place, "private")
             return
-        if place.vr in ("", "UN"):
+        if place.vr in ("", "UN") or (place.vr in BYTES and vr in TEXT):
             place.vr = vr
         if place.number & 0xFFFF > 0xFF:
             self._unlisted(place, Care.DATES)
@@ -285,6 +302,8 @@ class Cleaning:
             self._remove(place, "overlay-or-curve")
         elif place.number & 0xFFFF in (0x4000, 0x0022, 0x1500):
             self._put(place, self._cleaned(place), Action.CLEAN.value, "overlay-text")
+        elif place.vr not in BYTES and place.text.strip() not in _OVERLAY_SUBTYPES:
+            self._unlisted(place, Care.VOCABULARY)
 
     def _unlisted(self, place: "_Place", care: Care) -> None:
         if place.is_sequence:
@@ -295,7 +314,8 @@ class Cleaning:
         content = place.content
         if place.vr in BYTES and len(content) > SEARCHED_BYTES:
             return
-        key = (care, place.number, content) if 0 < len(content) <= _REMEMBERED else None
+        how = (care, place.vr, place.item.encoded)
+        key = (how, place.number, content) if 0 < len(content) <= _REMEMBERED else None
         memo = self.free_text.memo
         if key and key in memo:
             return
@@ -396,8 +416,12 @@ class _Item(NamedTuple):
 
 
 def _care(place: "_Place") -> Care:
-    """Texts in a cleaned sequence pass the vocabulary, but for codes of a scheme that others publish too."""
+    """Texts in a cleaned sequence, and those of attributes that the dictionary does not know, pass the vocabulary, but
+    for codes of a scheme that others publish too.
+    """
     item = place.item
+    if not is_standard(place.number):
+        return Care.VOCABULARY
     if not item.cleaned or place.number in _SCHEME:
         return Care.IDENTIFIERS
     if place.number in _CODE:

@@ -7,7 +7,8 @@ from oncofed.imaging.deidentify.policy import Policy
 from oncofed.imaging.deidentify.profile import Option
 
 _BIRTH_DATE, _AGE = "121031", "121033"
-_YEARS = "a"
+_IN_A_YEAR = {"a": 1.0, "mo": 12.0, "wk": 52.1775, "d": 365.25}
+"""Units of UCUM for ages."""
 
 
 def settle_subject(item: Dataset, policy: Policy) -> str:
@@ -30,11 +31,12 @@ def settle_subject(item: Dataset, policy: Policy) -> str:
 
 
 def _cap(measured: Dataset, cap: int) -> bool:
-    """Whether a number of years was above the cap, and is now one more than it."""
-    years = measured.get("NumericValue")
-    if years is None or _code(measured, "MeasurementUnitsCodeSequence") != _YEARS or float(years) < cap + 1:
+    """Whether an age was above the cap, and is now one year more than it, in its own unit."""
+    age = measured.get("NumericValue")
+    in_a_year = _IN_A_YEAR.get(_code(measured, "MeasurementUnitsCodeSequence"))
+    if age is None or in_a_year is None or float(age) < (cap + 1) * in_a_year:
         return False
-    measured.NumericValue = str(cap + 1)
+    measured.NumericValue = str(round((cap + 1) * in_a_year))
     for exact in ("FloatingPointValue", "RationalNumeratorValue", "RationalDenominatorValue"):
         if exact in measured:
             delattr(measured, exact)

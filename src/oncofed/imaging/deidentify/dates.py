@@ -12,7 +12,7 @@ _AGES_A_YEAR = {"D": 365.25, "W": 52.1775, "M": 12.0, "Y": 1.0}
 _CACHED = 4096
 
 PLACEHOLDERS = frozenset({"00010101", "18000101", "19000101", "19010101", "19700101"})
-"""What programs write where there is no date."""
+"""What programs write where there is no date. They stay: moved, they would tell by how many days the others were."""
 
 
 @lru_cache(_CACHED)
@@ -22,6 +22,8 @@ def shifted_date(text: str, days: int) -> str | None:
     if dash:
         moved = [shifted_date(part.strip(), days) if part.strip() else "" for part in (first, second)]
         return None if None in moved or not any(moved) else f"{moved[0]}-{moved[1]}"
+    if text.replace(".", "") in PLACEHOLDERS:
+        return text
     match = _DATE.fullmatch(text)
     if not match:
         return None
@@ -35,6 +37,8 @@ def shifted_date_time(text: str, days: int) -> str | None:
     match = _DATE_TIME.fullmatch(text)
     if not match:
         return None
+    if text[:8] in PLACEHOLDERS:
+        return text
     year, month, day, time, offset = match.groups()
     moved = _moved(year, month or "07", day or "15", days)
     if moved is None:
@@ -57,12 +61,7 @@ def is_time(text: str) -> bool:
 
 
 def shifted(text: str, vr: str, days: int) -> str | None:
-    """One value of DA, DT or TM (which stays); None where it is none.
-
-    A date that stands for none stays: moved, it would tell by how many days the others were.
-    """
-    if text[:8] in PLACEHOLDERS:
-        return text
+    """One value of DA, DT or TM (which stays); None where it is none."""
     if vr == "TM":
         return text if is_time(text) else None
     return shifted_date(text, days) if vr == "DA" else shifted_date_time(text, days)

@@ -68,8 +68,11 @@ class FreeText:
 
     def is_identifier(self, number: str) -> bool:
         """Whether a number is, as a whole, an identifier too long for chance (a series numbered by the Patient ID)."""
-        pattern, whole = self._identifiers.pattern, number.strip()
-        return pattern is not None and len(whole) >= _TOO_LONG_FOR_CHANCE and pattern.fullmatch(whole) is not None
+        pattern = self._identifiers.pattern
+        if pattern is None or len(number) < _TOO_LONG_FOR_CHANCE:
+            return False
+        wholes = (one.strip() for one in number.split("\\") if "." not in one)  # 12.0361 is no day
+        return any(len(one) >= _TOO_LONG_FOR_CHANCE and pattern.fullmatch(one) for one in wholes)
 
     def vocabulary(self, text: str) -> Cleaned:
         """The text without identifiers and unknown tokens; original UIDs in it become their pseudonyms."""

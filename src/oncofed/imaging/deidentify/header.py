@@ -1,11 +1,13 @@
 """What an object says about whom it is: the patient, and every identifier to search for in the rest of it."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from oncofed.imaging.deidentify.dates import PLACEHOLDERS
 from oncofed.imaging.deidentify.identifiers import Identifiers, identifiers
 from oncofed.imaging.deidentify.policy import Action, Policy
 from oncofed.imaging.deidentify.values import Encodings, encodings, text_of, usual_vr
@@ -22,11 +24,30 @@ _PHRASES = (0x00080080, 0x00080081, 0x00101040, 0x00081040, 0x00081010, 0x001810
 _DATES = (0x00100030, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x00080012)
 
 
-_STUDY_ID, _NOT_A_COUNTER = 0x00200010, 6
-"""A Study ID counts studies, or is a number of the hospital's: then it is longer."""
+_BIRTH_DATE = 0x00100030
+_COUNTERS, _NOT_A_COUNTER = (0x00200010, 0x00101050, 0x00380060, 0x00400009, 0x00400253, 0x00401001), 6
+"""IDs of studies, plans, stays and procedures count them, or are numbers of the hospital's: then they are longer."""
+_LINES = re.compile(r"[,;^\r\n]+")
+_DAY = 8
+_MONTHS = tuple(
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
+)
 _INSIDE = dict.fromkeys((*_NAMES, 0x0040A123), "PN") | dict.fromkeys(_NUMBERS, "LO")
 _FUNCTIONAL_GROUPS = frozenset((0x52009229, 0x52009230))
-DECISIVE = frozenset((*_NAMES, *_NUMBERS, *_PHRASES, *_DATES, _STUDY_ID))
+DECISIVE = frozenset((*_NAMES, *_NUMBERS, *_PHRASES, *_DATES, *_COUNTERS))
 """Elements of the top level that say who the patient is and what to look for, but for what stands in sequences."""
 
 
@@ -50,11 +71,10 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
                 found += [one.strip(" \0") for one in text_of(element, vr, encoded).split("\\")]
         return [one for one in found if one]
 
-    dates = [one for one in texts(_DATES, "DA") if len(one) == 8 and one.isdigit()]
-    if policy.keeps_full_dates:
-        dates = dates[:0]
-    written = [form for one in dates for form in _written(one)]
-    written += [one for one in texts((_STUDY_ID,), "SH") if len(one) >= _NOT_A_COUNTER]
+    dates = texts((_BIRTH_DATE,) if policy.keeps_full_dates else _DATES, "DA")
+    days = [day for one in dates if len(day := one.replace(".", "")) == _DAY and day.isdigit()]
+    written = [form for day in days for form in _written(day)]
+    written += [one for one in texts(_COUNTERS, "LO") if len(one) >= _NOT_A_COUNTER]
     nested = named_inside(dataset, encoded)
     return Patient(
         _patient_key(dataset, pseudonyms),
@@ -62,9 +82,15 @@ def whose(dataset: Dataset, policy: Policy, pseudonyms: Pseudonyms) -> Patient:
         identifiers(
             frozenset(texts(_NAMES, "PN")).union(text for vr, text in nested if vr == "PN"),
             frozenset(texts(_NUMBERS, "LO") + written).union(text for vr, text in nested if vr == "LO"),
-            frozenset(texts(_PHRASES, "LO")),
+            frozenset(line for one in texts(_PHRASES, "LO") for line in _lines(one)),
         ),
     )
+
+
+def _lines(phrase: str) -> tuple[str, ...]:
+    """An address or institution, and those of its parts that are words: the street, the town."""
+    parts = (part.strip() for part in _LINES.split(phrase))
+    return (phrase, *(part for part in parts if any(map(str.isalpha, part))))
 
 
 def holds_items(tag: int, vr: str | None) -> bool:
@@ -99,8 +125,24 @@ def _inside(dataset: Dataset, encoded: Encodings, depth: int) -> Iterator[tuple[
 
 
 def _written(date: str) -> tuple[str, ...]:
+    """A day as people write it; between its parts any sign may stand."""
     year, month, day = date[:4], date[4:6], date[6:]
-    return (date, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{day}/{month}/{year}", f"{month}/{day}/{year}")
+    forms = (date, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{day}/{month}/{year}", f"{month}/{day}/{year}")
+    if date in PLACEHOLDERS or not "01" <= month <= "12":
+        return forms
+    plain, name = f"{int(day)}", _MONTHS[int(month) - 1]
+    return (
+        *forms,
+        *(f"{plain}.{int(month)}.{year}", f"{int(month)}/{plain}/{year}"),
+        *(
+            f"{plain} {name} {year}",
+            f"{plain} {name[:3]} {year}",
+            f"{name} {plain} {year}",
+            f"{name[:3]} {plain} {year}",
+        ),
+        *(f"{day}.{month}.{year[2:]}", f"{month}/{day}/{year[2:]}", f"{year[2:]}-{month}-{day}"),
+        *(f"{plain} {name} {year[2:]}", f"{plain} {name[:3]} {year[2:]}"),
+    )
 
 
 def _patient_key(dataset: Dataset, pseudonyms: Pseudonyms) -> str:

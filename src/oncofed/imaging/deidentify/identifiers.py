@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from oncofed.imaging.deidentify.tables import vocabulary
-from oncofed.imaging.spelling import spellings
+from oncofed.imaging.spelling import spellings, writings
 
 _SEPARATORS = re.compile(r"[\s^=,.;:_/\\|()\[\]<>\"'+-]+")
 _PARTS = re.compile(r"[^\W_]+")
@@ -67,7 +67,8 @@ class Identifiers:
                 if not _is_part(part) or (trade and not person):
                     continue
                 (inside if not trade and (len(part) >= _LONG or not part.isascii()) else words).add(part)
-        for number in numbers:
+            words.update(_together(name))
+        for number in (form for one in numbers for form in writings(one)):
             if len(number) >= _SHORTEST:
                 (inside if len(number) >= _LONG else words).add(number)
         inside |= {phrase for phrase in phrases if len(phrase) >= _LONG and not _is_usual(phrase)}
@@ -75,7 +76,7 @@ class Identifiers:
         self._harmless: dict[str, set[tuple[object, int, bytes]]] = {}
 
     def harmless(self, policy: str) -> set[tuple[object, int, bytes]]:
-        """Care, tag and value of what was searched and may stay under the policy of this digest."""
+        """How it was read, tag and value of what was searched and may stay under the policy of this digest."""
         known = self._harmless.setdefault(policy, set())
         if len(known) > _MOST_REMEMBERED:
             known.clear()
@@ -97,6 +98,15 @@ def _is_person(name: str) -> bool:
     return "^" in name and len(parts) > 1 and plain and not any(part.casefold() in _NOT_A_NAME for part in parts)
 
 
+def _together(name: str) -> tuple[str, ...]:
+    """Family and given name written as one word, where that is short: WuLi, LiWu."""
+    parts = [part for part in _SEPARATORS.split(name) if _is_part(part)][:2]
+    if len(parts) < 2 or max(map(len, parts)) >= _LONG or not _is_person(name):
+        return ()
+    first, second = parts
+    return (first + second, second + first)
+
+
 def _is_part(part: str) -> bool:
     """Long enough to be told from chance."""
     if not part or part.casefold() in _NOT_A_NAME or (len(part) < _SHORTEST and part.isascii()):
@@ -105,8 +115,9 @@ def _is_part(part: str) -> bool:
 
 
 def _is_usual(phrase: str) -> bool:
-    """Of known words only, as a maker's name in the place of the institution's."""
-    return all(part.casefold() in vocabulary() for part in _SEPARATORS.split(phrase) if part)
+    """Of known words only, as a maker's name in the place of the institution's, or a clinic that has no name."""
+    words = (part.casefold() for part in _SEPARATORS.split(phrase) if part)
+    return all(word in vocabulary() or word in _NOT_A_NAME for word in words)
 
 
 def _loose(identifier: str) -> str:

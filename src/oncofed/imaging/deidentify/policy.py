@@ -23,6 +23,7 @@ from oncofed.imaging.deidentify.tables import (
     PRIVATE,
     Row,
     attribute_types,
+    beyond,
     confidentiality,
 )
 
@@ -198,7 +199,7 @@ def choose(actions: frozenset[Action], kind: str) -> Action:
 def compile_policy(profile: Profile) -> Policy:
     """The flat actions of a profile."""
     overrides = {number_of(name): letter for name, letter in profile.overrides.items()}
-    rules = [_rule(row, profile, overrides.pop(row.number, None)) for row in confidentiality()]
+    rules = [_rule(row, profile, overrides.pop(row.number, None)) for row in (*confidentiality(), *beyond())]
     rules += [_extra(tag, letter) for tag, letter in sorted(overrides.items())]
     return Policy(profile, tuple(rules))
 

@@ -50,6 +50,16 @@ def read_table(name: str) -> list[dict[str, str]]:
 @cache
 def confidentiality() -> tuple[Row, ...]:
     """Table E.1-1 without its two rows of the command set, which no file holds: 619 rows."""
+    return _rows("confidentiality")
+
+
+@cache
+def beyond() -> tuple[Row, ...]:
+    """Attributes that identify and that the table does not list, in its form: what we do with them is our reading."""
+    return _rows("beyond")
+
+
+def _rows(name: str) -> tuple[Row, ...]:
     fixed = ("tag", "keyword", "vr", "basic")
     return tuple(
         Row(
@@ -59,7 +69,7 @@ def confidentiality() -> tuple[Row, ...]:
             row["basic"],
             {name: mark for name, mark in row.items() if mark and name not in fixed},
         )
-        for row in read_table("confidentiality")
+        for row in read_table(name)
     )
 
 

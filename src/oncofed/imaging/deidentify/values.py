@@ -40,6 +40,16 @@ def usual_vr(tag: int) -> str:
     return vr if len(vr) == 2 else ""
 
 
+@cache
+def is_standard(tag: int) -> bool:
+    """Whether PS3.6 knows an attribute of this tag."""
+    try:
+        dictionary_VR(tag)
+    except KeyError:
+        return False
+    return True
+
+
 def encodings(dataset: Dataset, inherited: Encodings = _DEFAULT) -> Encodings:
     """Python's names of the character sets of a dataset; those of its parent where it names none it can be read in."""
     element = dataset.get_item(_SPECIFIC_CHARACTER_SET) if _SPECIFIC_CHARACTER_SET in dataset else None

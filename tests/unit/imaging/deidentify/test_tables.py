@@ -11,6 +11,7 @@ from oncofed.imaging.deidentify.profile import Option, Profile
 from oncofed.imaging.deidentify.tables import (
     PATTERNS,
     attribute_types,
+    beyond,
     confidentiality,
     safe_private,
     vocabulary,
@@ -41,9 +42,15 @@ def test_it_has_619_rows_of_which_four_are_patterns() -> None:
 
 
 def test_names_and_representations_are_those_of_the_dictionary() -> None:
-    for row in confidentiality():
+    for row in (*confidentiality(), *beyond()):
         if row.number >= 0:
             assert (row.keyword, row.vr) == (keyword_for_tag(row.number), dictionary_VR(row.number))
+
+
+def test_what_stands_beyond_the_table_does_not_stand_in_it() -> None:
+    tags = [row.tag for row in beyond()]
+    assert tags == sorted(set(tags))
+    assert not set(tags) & {row.tag for row in confidentiality()}
 
 
 def test_it_is_the_published_table(shared: Path) -> None:
@@ -97,5 +104,5 @@ def test_the_vocabulary_is_in_lower_case_and_sorted() -> None:
 
 def test_every_row_has_a_rule_with_its_reason() -> None:
     policy = compile_policy(Profile("any", frozenset(Option) - {Option.RETAIN_FULL_DATES}))
-    assert [rule.tag for rule in policy.rules] == [row.tag for row in confidentiality()]
+    assert [rule.tag for rule in policy.rules] == [row.tag for row in (*confidentiality(), *beyond())]
     assert all(rule.why for rule in policy.rules)
