@@ -175,8 +175,9 @@ class Cleaning:
             self._put(place, self._leaf(place, action), action.value, "listed")
 
     def _kept(self, place: "_Place") -> None:
-        """An attribute that an option keeps: as it is, unless one of this patient's identifiers stands in its text, or a
-        UID is none.
+        """An attribute that an option keeps: as it is, unless one of this patient's identifiers stands in its text.
+
+        A UID that is none becomes one.
         """
         if place.vr == "UI" and not _UID_TEXT.issuperset(place.text):
             self._put(place, self._dummy(place), "uid", "wrong-vr")

@@ -127,13 +127,12 @@ def _inside(dataset: Dataset, encoded: Encodings, depth: int) -> Iterator[tuple[
 def _written(date: str) -> tuple[str, ...]:
     """A day as people write it; between its parts any sign may stand."""
     year, month, day = date[:4], date[4:6], date[6:]
-    forms = (date, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{day}/{month}/{year}", f"{month}/{day}/{year}")
+    forms = (f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}")
     if date in PLACEHOLDERS or not "01" <= month <= "12":
-        return forms
+        return (date, *forms)
     plain, name = f"{int(day)}", _MONTHS[int(month) - 1]
     return (
-        *forms,
-        *(f"{plain}.{int(month)}.{year}", f"{int(month)}/{plain}/{year}"),
+        *(date, *forms, f"{plain}.{int(month)}.{year}", f"{int(month)}/{plain}/{year}"),
         *(
             f"{plain} {name} {year}",
             f"{plain} {name[:3]} {year}",

@@ -130,7 +130,11 @@ def _loose(identifier: str) -> str:
 
 def _pattern(inside: set[str], words: set[str]) -> re.Pattern[str] | None:
     longest_first = sorted(inside, key=lambda one: (-len(one), one))
-    parts = [_loose(one) for one in longest_first]
+    forms = list(dict.fromkeys(map(_loose, longest_first)))  # 12.03.1961 and 12/03/1961 are one
+    numbers = [one for one in forms if one[0].isdecimal()]
+    parts = [one for one in forms if not one[0].isdecimal()]
+    if numbers:  # most of them, and most of a text is no digit
+        parts.append(rf"(?=\d)(?:{'|'.join(numbers)})")
     if words:
         parts.append(r"(?<![^\W_])(?:" + "|".join(re.escape(one) for one in sorted(words)) + r")(?![^\W_])")
     return re.compile("|".join(parts), re.IGNORECASE) if parts else None
