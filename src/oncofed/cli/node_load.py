@@ -122,11 +122,13 @@ def prepared(
 ) -> None:
     """Load the tables of a preparation run; `oncofed prepare release` does that and keeps the images, too."""
     from oncofed.prepare import optouts
+    from oncofed.prepare.release import must_be_ready
     from oncofed.prepare.run import Run
     from oncofed.warehouse.sources.prepared import PreparedSource
 
     settings = settings_of(data_dir)
     with Run.open(path) as run:
+        must_be_ready(run)
         left_out = optouts.left_out(run, optouts.read(settings.directory))
     source = PreparedSource(path, record_of(dataset, title, dataset_class))
     _load(source, settings, release, left_out, as_json)

@@ -476,7 +476,7 @@ def test_a_release_waits_for_verification(
     with pytest.raises(AssertionError, match="prepare-not-verified"):
         typed(capsys, "prepare", "release", "--dataset", "early", *run, *node)
     typed(capsys, "prepare", "deidentify", *run, *node, "--workers", "1")
-    with pytest.raises(AssertionError, match="source-unreadable"):
+    with pytest.raises(AssertionError, match="prepare-not-verified"):
         typed(capsys, "node", "load", "prepared", tmp_path / "run", "--dataset", "early", *node)
     typed(capsys, "prepare", "index", *run, *node)
     typed(capsys, "prepare", "check", *run, *node, "--workers", "1")
