@@ -75,11 +75,8 @@ def read_certificate(path: Path, key: str | None = None) -> Certificate:
     """A certificate whose signature is right; ``key``: the public key that must have made it.
 
     Raises:
-        BadInput: ``source-unreadable``: there is no such file.
         Corrupt: ``certificate-invalid``: it was changed, is no certificate, or is signed by another key.
     """
-    if not path.is_file():
-        raise BadInput("source-unreadable", "there is no such file")
     try:
         given = json.loads(path.read_bytes())
         certificate = Certificate(given["statement"], given["key"], given["signature"])
