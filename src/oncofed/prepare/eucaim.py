@@ -46,7 +46,7 @@ def write_eucaim(tables: Path, output: Path, *, dataset_id: str, title: str, ima
     """Write the tables in ``tables`` (Parquet of our model) and, if given, de-identified images in EUCAIM's layout.
 
     ``output`` must not exist or be empty: nothing there is ever overwritten (``BadInput`` ``directory-not-empty``).
-    What cannot be written whole leaves nothing there (``OncofedError``: ``disk-full``, ``system-refused``; ``OSError``).
+    What cannot be written whole leaves nothing (``OncofedError``: ``disk-full``, ``system-refused``; ``OSError``).
     """
     if output.exists() and any(output.iterdir()):
         raise BadInput("directory-not-empty", "the folder for EUCAIM's layout")
