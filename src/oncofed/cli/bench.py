@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, help="Measure oncofed on this machine.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure oncofed on this machine.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PARTS = ("engine", "loading", "federation", "postgresql", "catalogue")

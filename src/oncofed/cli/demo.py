@@ -29,7 +29,7 @@ from oncofed.contracts.query import parse
 from oncofed.sdk.client import connect
 from oncofed.warehouse import Warehouse
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 SYNTHETIC_PATIENTS = 3000
 SYNTHETIC_SEED = 20260101

@@ -14,7 +14,7 @@ from oncofed.contracts.errors import BadInput, OncofedError
 from oncofed.sdk.client import connect
 from oncofed.sdk.credentials import FILE_NAME, chosen_hub, data_directory
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 EXTRAS = {"hub": "django", "node": "duckdb"}
 """One package that stands for each extra."""

@@ -11,7 +11,7 @@ from oncofed.contracts.codes import CODES
 from oncofed.contracts.errors import BadInput
 from oncofed.contracts.vocabulary import nearest
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 EXIT_STATUSES = {
     2: "bad input",

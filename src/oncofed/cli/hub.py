@@ -15,7 +15,7 @@ from oncofed.contracts.errors import BadInput
 from oncofed.hub import directory as prepare
 from oncofed.hub.boot import choose, load, load_made
 
-app = typer.Typer(no_args_is_help=True, help="Make, serve and keep a hub.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make, serve and keep a hub.")
 person = typer.Typer(no_args_is_help=True, help="Let people in and give them roles.")
 node = typer.Typer(no_args_is_help=True, help="See the nodes; suspend one, let it in again.")
 app.add_typer(person, name="person")

@@ -10,7 +10,7 @@ from oncofed.sdk.client import connect
 from oncofed.sdk.credentials import SignIn, chosen_hub, credentials
 from oncofed.sdk.sign_in import SignInDesk
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

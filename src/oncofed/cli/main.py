@@ -3,8 +3,13 @@
 Data go to stdout, everything else to stderr. Exit statuses are those of ``contracts.codes``.
 """
 
+import errno
 import importlib
+import os
+import sqlite3
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -110,10 +115,45 @@ def message(error: OncofedError) -> str:
     return "\n".join(lines)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PATHS = (
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+)
+
+
+def refusal(error: OSError | sqlite3.Error, arguments: Sequence[str]) -> OncofedError:
+    """What the operating system or a database file refused, as an error with a code.
+
+    Of a path only what the person typed is said: the names of files below it may name patients.
+    """
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return OncofedError("database-damaged")
+        return OncofedError("disk-full") if code == sqlite3.SQLITE_FULL else OncofedError("system-refused", str(error))
+    if error.errno in _FULL:
+        return OncofedError("disk-full")
+    why = os.strerror(error.errno) if error.errno else type(error).__name__
+    typed = _typed(error.filename, arguments)
+    detail = f"{typed}: {why}" if typed else why
+    return OncofedError("path-unusable" if error.errno in _PATHS else "system-refused", detail)
+
+
+def _typed(path: object, arguments: Sequence[str]) -> str:
+    """The argument that is ``path`` or a folder above it, "" if there is none."""
+    if not isinstance(path, str):
+        return ""
+    whole = Path(path).absolute()
+    given = [argument.rpartition("=")[2] if argument.startswith("-") else argument for argument in arguments]
+    return next((one for one in reversed(given) if one and whole.is_relative_to(Path(one).absolute())), "")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process with the status that the error's code names."""
     try:
         app(args=arguments, prog_name="oncofed")
-    except OncofedError as error:
-        typer.echo(message(error), err=True)
-        raise SystemExit(error.exit_status) from error
+    except (OncofedError, OSError, sqlite3.Error) as error:
+        known = error if isinstance(error, OncofedError) else refusal(error, arguments or sys.argv[1:])
+        typer.echo(message(known), err=True)
+        raise SystemExit(known.exit_status) from error

@@ -22,7 +22,11 @@ from oncofed.node.assembly import connect, log_to_stderr, open_context, open_led
 from oncofed.node.outbox import Outbox, Sent
 from oncofed.node.settings import Settings, data_directory
 
-app = typer.Typer(no_args_is_help=True, help="Run a hospital's node: it only calls out, and shows all that left.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Run a hospital's node: it only calls out, and shows all that left.",
+)
 outbox_app = typer.Typer(invoke_without_command=True, help="See every byte that ever left this node.")
 app.add_typer(node_load.app, name="load")
 app.add_typer(outbox_app, name="outbox")
@@ -76,7 +80,7 @@ def _token(token_file: str) -> str:
     if token_file:
         try:
             return Path(token_file).read_text()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise BadInput("invitation-invalid", f"{token_file} cannot be read") from error
     if token := os.environ.get(TOKEN_VARIABLE):
         return token

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from oncofed.warehouse import Release
     from oncofed.warehouse.sources.base import Source, SourceReport
 
-app = typer.Typer(no_args_is_help=True, help="Load data as a new release. Nothing leaves the node by this.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Load data as a new release. Nothing leaves the node by this."
+)
 
 Directory = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="The node's data directory [env: ONCOFED_DATA].", show_default="./oncofed-node"),
+    typer.Option(
+        "--data-dir", help="The node's data directory; else ONCOFED_DATA is read.", show_default="./oncofed-node"
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ReleaseName = Annotated[str, typer.Option("--release", help="Name of the release; a release never changes.")]
@@ -68,9 +72,10 @@ def idc(
     """Load metadata of NCI Imaging Data Commons: one dataset a collection (package idc-index-data)."""
     from oncofed.warehouse.sources.idc import ISSUER, IdcSource
 
-    if not everything and not collections and not programme:
+    named, programmes = _split(collections), _split(programme)
+    if not everything and not named and not programmes:
         raise BadInput("source-empty", "name --collections or --programme, or say --all")
-    source = IdcSource(collections=_split(collections), programmes=_split(programme), dataset_class=dataset_class)
+    source = IdcSource(collections=named, programmes=programmes, dataset_class=dataset_class)
     _load(source, settings_of(data_dir), release, opt_outs, as_json, issuer=ISSUER)
 
 
@@ -138,7 +143,7 @@ def prepared(
 def synthetic(
     dataset: DatasetId = "synthetic",
     patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 1000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same patients.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same patients.")] = 1,
     title: Annotated[str, typer.Option(help="The dataset's title.")] = "",
     release: ReleaseName = "1",
     dataset_class: Class = DatasetClass.PROTECTED,

@@ -18,19 +18,20 @@ from oncofed.contracts.errors import BadInput
 from oncofed.node import identity
 from oncofed.prepare.run import Run, State
 
-app = typer.Typer(no_args_is_help=True, help="Turn a hospital's images into a release. The source is never changed.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Turn a hospital's images into a release. The source is never changed.",
+)
 optouts_app = typer.Typer(no_args_is_help=True, help="Patients who have said no: left out of the next release.")
 app.add_typer(optouts_app, name="optouts")
 app.add_typer(prepare_fetch.app, name="fetch")
-app.command()(prepare_fetch.receive)
-app.command(name="map")(prepare_map.map_command)
-app.command()(prepare_certificate.certificate)
 
 RunDirectory = Annotated[
     Path, typer.Option("--run", help="The run's directory: private, all that is known and made lies there.")
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", min=0, help="Processes; 0: one for each core when there is enough to do.")
+    int, typer.Option("--workers", min=0, max=1024, help="Processes; 0: one for each core when there is enough to do.")
 ]
 Scheduler = Annotated[
     str, typer.Option(help="A Dask cluster, tcp://… or tls://…; its workers need the same folders and data directory.")
@@ -98,6 +99,9 @@ def deidentify(
         typer.echo(f"{done:,} files de-identified into {opened.images}.")
         show.left_out(opened)
         show.next_step(run, "index")
+
+
+app.command(name="map")(prepare_map.map_command)
 
 
 @app.command()
@@ -219,6 +223,8 @@ def review(
     from oncofed.prepare import review as reviews
 
     rectangles = [_rectangle(text) for text in rectangle or ()]
+    if rectangles and not accept:
+        raise typer.BadParameter("goes with --accept NUMBER", param_hint="--rectangle")
     with Run.open(run) as opened:
         passed = sum(reviews.accept(opened, number, rectangles) for number in accept or ())
         left = sum(reviews.reject(opened, number) for number in reject or ())
@@ -238,6 +244,9 @@ def _rectangle(text: str) -> tuple[int, ...]:
     if len(numbers) != 4 or not all(number.strip().isdigit() for number in numbers):
         raise typer.BadParameter("four numbers: x0,y0,x1,y1", param_hint="--rectangle")
     return tuple(int(number) for number in numbers)
+
+
+app.command()(prepare_certificate.certificate)
 
 
 @app.command()
@@ -299,6 +308,7 @@ def eucaim(
     from oncofed.prepare.eucaim import write_eucaim
     from oncofed.prepare.release import must_be_ready
 
+    record_of(dataset, title, DatasetClass.PROTECTED)
     with Run.open(run) as opened:
         must_be_ready(opened)
         gone = optouts.left_out(opened, optouts.read(settings_of(data_dir).directory))
@@ -357,3 +367,6 @@ def run_plan(
     if not plan.is_file():
         raise BadInput("prepare-plan-invalid", f"there is no file {plan}")
     execute(read_plan(plan), data_dir, as_json)
+
+
+app.command()(prepare_fetch.receive)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from oncofed.cli.node_load import told
+from oncofed.contracts.errors import BadInput
 
 
 def certificate(
@@ -17,6 +18,8 @@ def certificate(
     """Check a certificate's signature, and with --images every image it speaks of; say what it says."""
     from oncofed.prepare.certificate import check_images, read_certificate
 
+    if not file.is_file():
+        raise BadInput("source-unreadable", "there is no such file")
     read = read_certificate(file, key or None)
     checked = check_images(read, file.parent) if images else 0
     statement = read.statement

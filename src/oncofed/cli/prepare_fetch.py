@@ -16,7 +16,9 @@ from oncofed.prepare.run import Run
 
 PASSWORD_VARIABLE = "ONCOFED_DICOMWEB_PASSWORD"  # noqa: S105 - the variable's name
 
-app = typer.Typer(no_args_is_help=True, help="Bring images of a PACS or a DICOMweb archive into a run.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Bring images of a PACS or a DICOMweb archive into a run."
+)
 
 RunDirectory = Annotated[
     Path, typer.Option("--run", help="The run's directory: private, all that is known and made lies there.")

@@ -1,6 +1,7 @@
 """What `oncofed prepare` shows: progress with rate and time left on a terminal, and what stands in a run."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ def left_out(run: Run) -> None:
     for what, code, number in lines:
         typer.echo(f"  {what:<9} {number:>7,}  {CODES[code].title} [{code}]")
     if any(what == "held back" for what, _, _ in lines):
-        typer.echo("  `oncofed prepare review` lists what is held back.")
+        typer.echo(f"  `oncofed prepare review --run {_shown(run)}` lists what is held back.")
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -111,7 +112,13 @@ def facts(run: Run) -> dict[str, Any]:
 
 def next_step(run: Path, command: str, more: str = "") -> None:
     """The next command to type."""
-    typer.echo(f"Next: `oncofed prepare {command} --run {run}{more}`")
+    typer.echo(f"Next: `oncofed prepare {command} --run {shlex.quote(str(run))}{more}`")
+
+
+def _shown(run: Run) -> str:
+    """The run's directory as it can be typed: relative where it lies below the current one."""
+    directory, here = run.directory, Path.cwd()
+    return shlex.quote(str(directory.relative_to(here) if directory.is_relative_to(here) else directory))
 
 
 def verified(found: "Verification") -> None:
@@ -176,4 +183,5 @@ def waiting(run: Run, groups: "list[Group]") -> None:
         table.add_row(str(group.number), f"{group.files:,}", group.modalities, CODES[group.code].title, group.code)
     Console().print(table)
     typer.echo(f"Which files these are stands in {run.directory / QUARANTINE} (private).")
-    typer.echo("Decide with `--accept NUMBER` or `--reject NUMBER`, then `oncofed prepare deidentify` again.")
+    again = f"`oncofed prepare deidentify --run {_shown(run)}`"
+    typer.echo(f"Decide with `--accept NUMBER` or `--reject NUMBER`, then {again} or the plan again.")

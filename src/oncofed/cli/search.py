@@ -13,7 +13,7 @@ from oncofed.contracts.errors import QueryError, Unreachable
 from oncofed.contracts.outcome import NodeOutcome, NodeState, Outcome
 from oncofed.sdk.client import Count, Hub, connect
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _QUERY = "What to count, as in: modality = MR and body part = breast and age 50..70. With --criteria: one criterion."
 

@@ -42,11 +42,21 @@ WAREHOUSE = {
         2, "this DICOM file belongs to no series", "Nothing to do for an index (DICOMDIR); it was left out."
     ),
     "release-exists": Code(3, "this release exists and releases do not change", "Load with another release name."),
+    "release-name-invalid": Code(
+        2, "the release's name is not usable", "Use at most 200 letters, digits, dots and hyphens, no dot first."
+    ),
     "release-unknown": Code(2, "no such release here", "Run `oncofed node status` for the releases."),
     "release-corrupt": Code(5, "a release is not what its digest says", "Load it again from the source."),
     "query-timeout": Code(3, "the query took longer than this node allows", "Ask with fewer criteria."),
     "query-memory": Code(3, "the query needs more memory than this node allows", "Ask with fewer criteria."),
     "load-memory": Code(6, "loading needs more memory than it may take", "Load less at once, in several datasets."),
+    "path-unusable": Code(
+        2, "a file or folder cannot be used", "Check the path, what stands there, and its permissions."
+    ),
+    "system-refused": Code(
+        6, "the operating system refuses what this needs", "Remove the cause it names, then try again."
+    ),
+    "database-damaged": Code(5, "a database file is damaged", "Restore it from a backup (`oncofed node restore`)."),
     "disk-full": Code(6, "no space is left on the device", "Free space; what stood before is untouched."),
 }
 
@@ -158,6 +168,11 @@ HUB = {
     "hub-not-initialised": Code(
         2, "there is no hub in this directory", "Run `oncofed hub init` or `oncofed hub start`."
     ),
+    "address-taken": Code(
+        4,
+        "the hub cannot listen on this address and port",
+        "Choose others with --host and --port, or stop what listens.",
+    ),
     "hub-running": Code(3, "a hub is running on this data directory", "Stop it first."),
     "workers-need-postgresql": Code(2, "several processes need PostgreSQL", "Set DATABASE_URL, or use --workers 1."),
     "backup-exists": Code(2, "the backup file exists", "Choose another name."),
@@ -166,7 +181,9 @@ HUB = {
     "directory-not-empty": Code(3, "the directory is not empty", "Choose an empty directory."),
     "permission-missing": Code(3, "your roles do not allow this", "Ask the hub's operator for the role."),
     "organisation-missing": Code(3, "you act for no organisation here", "Ask the hub's operator to add you to yours."),
-    "organisation-invalid": Code(2, "the organisation's identifier is not usable", "Use letters, digits and hyphens."),
+    "organisation-invalid": Code(
+        2, "the organisation's identifier is not usable", "Use two or more letters, digits and hyphens."
+    ),
     "country-invalid": Code(2, "not a country code", "Use two capital letters (ISO 3166-1)."),
     "email-invalid": Code(2, "not an email address", "Correct it."),
     "person-exists": Code(2, "this person signs in here already", "Use `oncofed hub person role` to add a role."),
@@ -295,7 +312,9 @@ PREPARE = {
     ),
     "prepare-scheduler-silent": Code(4, "the Dask scheduler does not answer", "Check its address, or leave it out."),
     "prepare-port-taken": Code(4, "another program listens on this port", "Choose another one with --port."),
-    "prepare-peer-invalid": Code(2, "this is no address of a PACS", "Write TITLE@host:port."),
+    "prepare-peer-invalid": Code(
+        2, "this is no address or title that can be used", "Write TITLE@host:port, or https://… for DICOMweb."
+    ),
     "prepare-peer-silent": Code(4, "the archive does not answer", "Check address, title and network, then try again."),
     "prepare-query-invalid": Code(2, "the archive cannot be searched so", "Use DICOM keywords, such as StudyDate."),
     "prepare-move-refused": Code(

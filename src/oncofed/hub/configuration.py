@@ -126,6 +126,8 @@ def secret(environment: Mapping[str, str], name: str) -> str:
         return Path(path).read_text("utf-8").strip()
     except OSError as error:
         raise BadInput("setting-invalid", f"{name}_FILE cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput("setting-invalid", f"{name}_FILE is no text") from error
 
 
 def _provider(environment: Mapping[str, str], table: Mapping[str, str]) -> OpenIdProvider | None:
@@ -148,7 +150,7 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput("setting-invalid", f"{path.name}: {error}") from error
 
 

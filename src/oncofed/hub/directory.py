@@ -10,6 +10,7 @@ import json
 import secrets
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from oncofed.contracts.errors import BadInput, Refused
 from oncofed.hub.exchange.keyring import write_secret
@@ -17,6 +18,8 @@ from oncofed.hub.exchange.keyring import write_secret
 
 def write_first_settings(directory: Path, *, public_url: str = "", title: str = "") -> None:
     """Directory, secret and ``hub.toml``: what must stand before Django reads its settings. Keeps what is there."""
+    if public_url and urlsplit(public_url).scheme not in {"http", "https"}:
+        raise BadInput("setting-invalid", f"public_url “{public_url}” must begin with https:// or http://")
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     secret = directory / "keys" / "secret"
     if not secret.exists():

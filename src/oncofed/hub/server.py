@@ -1,6 +1,7 @@
 """Serving: one process, or several with PostgreSQL."""
 
 import signal
+import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import uvicorn
 from django.conf import settings
 from uvicorn.supervisors import Multiprocess
 
-from oncofed.contracts.errors import BadInput
+from oncofed.contracts.errors import BadInput, Unreachable
 
 GRACE_SECONDS = 5
 
@@ -67,6 +68,15 @@ def serve(listening: Listening) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):  # the server ends in order, then hands the signal on to us
         signal.signal(sign, _end)
     server = uvicorn.Server(config)
-    server.run()
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        raise BadInput("setting-invalid", "--tls-cert and --tls-key are no certificate and its key, in PEM") from error
+    try:
+        server.run()
+    except SystemExit as end:
+        if end.code and not server.started:  # uvicorn has said why
+            raise Unreachable("address-taken", f"{listening.host}:{listening.port}") from end
+        raise
     if not server.started:
-        raise BadInput("setting-invalid", f"nothing can listen on {listening.host}:{listening.port}")
+        raise Unreachable("address-taken", f"{listening.host}:{listening.port}")

@@ -4,6 +4,7 @@ The warehouse is not in it: loaded again from its source with the same secret, a
 node asks the hub what it has answered since before it answers anything (``session``).
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -27,7 +28,8 @@ _REQUIRED = frozenset({"node.toml", "policy.toml", "keys/node.key", "keys/secret
 def backup(settings: Settings, target: Path, *, now: datetime | None = None) -> list[str]:
     """Write a tar file (mode 0600) that holds the node, consistent even while the agent runs; the names in it.
 
-    ``Refused(directory-not-empty)`` if ``target`` exists, ``Unreachable(disk-full)``: then there is no such file.
+    ``Refused(directory-not-empty)`` if ``target`` exists, ``Unreachable(disk-full)``, ``OSError`` where the
+    path cannot be written: then there is no such file.
     """
     if target.exists():
         raise Refused("directory-not-empty", f"{target} exists")
@@ -40,7 +42,9 @@ def backup(settings: Settings, target: Path, *, now: datetime | None = None) -> 
         contents[_MANIFEST] = _manifest(contents, now or datetime.now(UTC))
         write_durably(target, _tar(contents))
     except OSError as error:
-        raise Unreachable("disk-full", str(error)) from error
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Unreachable("disk-full") from error
     return sorted(contents)
 
 
@@ -97,7 +101,8 @@ def _checked(source: Path) -> dict[str, bytes]:
             contents = {name: file.read() for name, file in found.items() if file is not None}
         digests = json.loads(contents.pop(_MANIFEST))["files"]
     except (OSError, tarfile.TarError, KeyError, ValueError, TypeError) as error:
-        raise Corrupt("backup-unreadable", f"{source}: {type(error).__name__}") from error
+        why = getattr(error, "strerror", None) or "no backup of a node"
+        raise Corrupt("backup-unreadable", f"{source}: {why}") from error
     if digests != {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}:
         raise Corrupt("backup-unreadable", f"{source}: a file is missing or altered")
     if not _REQUIRED.issubset(contents):

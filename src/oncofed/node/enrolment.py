@@ -32,10 +32,13 @@ country = {country}
 def init(directory: Path, *, title: str, country: str) -> Identity:
     """Make a node in ``directory``: keys, settings, and a policy file with its explanation.
 
-    ``BadInput(country-invalid)``, ``Refused(node-exists)``. What a failed try left behind is completed by the next one.
+    ``BadInput``: ``country-invalid``, ``settings-invalid`` (the title); ``Refused(node-exists)``. What a failed try
+    left behind is completed by the next one.
     """
     if not (len(country) == 2 and country.isascii() and country.isupper()):
         raise BadInput("country-invalid", f"“{country}” is not a country code")
+    if not title.strip():
+        raise BadInput("settings-invalid", "a hospital needs a title")
     if (directory / "node.toml").exists():
         raise Refused("node-exists", f"{directory} holds a node")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ What the environment says goes before the file. Zero settings work.
     –                        title, country          how the node introduces itself
 """
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -124,7 +125,7 @@ def _setting(name: str, value: Any) -> Any:
             return _positive(int(value))
         if name == "query_seconds":
             return _positive(float(value))
-    except ValueError as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadInput("settings-invalid", f"{name} must be a positive number, not {value!r}") from error
     if not isinstance(value, str):
         raise BadInput("settings-invalid", f"{name} must be a text in quotes")
@@ -134,6 +135,6 @@ def _setting(name: str, value: Any) -> Any:
 
 
 def _positive(number: float) -> float:
-    if number <= 0:
+    if not 0 < number < math.inf:
         raise ValueError("not positive")
     return number

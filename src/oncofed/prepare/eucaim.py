@@ -8,6 +8,7 @@ for exactly our code, else ours; numbers are written whole (its SQL types hold n
 """
 # ruff: noqa: S608  (only names of the two models stand in the SQL; paths are quoted)
 
+import contextlib
 import csv
 import os
 import shutil
@@ -18,7 +19,7 @@ import duckdb
 import pydicom
 from pydicom.dataset import Dataset
 
-from oncofed.contracts.errors import BadInput
+from oncofed.contracts.errors import BadInput, OncofedError
 from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.headers import Unusable
 from oncofed.imaging.volumes import read_pair
@@ -55,9 +56,24 @@ def write_eucaim(
     Nothing of the patients in ``left_out`` (pseudonyms, as the tables have them) is written.
 
     ``output`` must not exist or be empty: nothing there is ever overwritten (``BadInput`` ``directory-not-empty``).
+    What cannot be written whole leaves nothing (``OncofedError``: ``disk-full``, ``system-refused``; ``OSError``).
     """
     if output.exists() and any(output.iterdir()):
         raise BadInput("directory-not-empty", "the folder for EUCAIM's layout")
+    with contextlib.ExitStack() as undo:
+        undo.callback(shutil.rmtree, output, ignore_errors=True)
+        try:
+            written = _write(tables, output, dataset_id, title, images, left_out)
+        except duckdb.IOException as error:
+            full = "no space left" in str(error).lower()
+            raise OncofedError("disk-full" if full else "system-refused") from error
+        undo.pop_all()
+    return written
+
+
+def _write(
+    tables: Path, output: Path, dataset_id: str, title: str, images: Path | None, left_out: frozenset[str]
+) -> Written:
     (output / CLINICAL).mkdir(parents=True)
     connection = duckdb.connect()
     try:

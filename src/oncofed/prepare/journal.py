@@ -95,6 +95,9 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.OperationalError:  # a full disk, a folder that cannot be written: the journal is as it was
+        connection.close()
+        raise
     except sqlite3.DatabaseError as error:
         connection.close()
         raise Corrupt("prepare-run-corrupt", "journal.sqlite") from error

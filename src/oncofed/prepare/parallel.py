@@ -153,7 +153,7 @@ def workers(count: int = 0, scheduler: str = "") -> Iterator[Workers]:
         if scheduler:
             try:
                 client = stack.enter_context(Client(scheduler, timeout=ANSWER_S))
-            except (OSError, TimeoutError) as error:
+            except (OSError, TimeoutError, ValueError) as error:  # ValueError: no address
                 raise Unreachable("prepare-scheduler-silent", scheduler) from error
         else:
             cluster = stack.enter_context(

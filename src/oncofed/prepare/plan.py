@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from oncofed.contracts.base import Slug
 from oncofed.contracts.catalogue import DatasetClass, DatasetRecord
@@ -88,7 +88,7 @@ class Dataset(_Part):
     title: str = ""
     description: str = ""
     dataset_class: Annotated[DatasetClass, Field(alias="class")] = DatasetClass.PROTECTED
-    release: Annotated[str, Field(min_length=1, max_length=200)] = "1"
+    release: Annotated[str, Field(pattern=r"^[^./][^/]*$", max_length=200)] = "1"
 
     @property
     def record(self) -> DatasetRecord:
@@ -101,11 +101,22 @@ class Dataset(_Part):
         )
 
 
+def _kind(source: Any) -> str:
+    """Which kind of source an entry is, so that what is wrong in it is told of that kind."""
+    return next((kind for kind in ("dicomweb", "pacs") if isinstance(source, dict) and kind in source), "folder")
+
+
+Source = Annotated[
+    Annotated[FolderSource, Tag("folder")] | Annotated[WebSource, Tag("dicomweb")] | Annotated[PacsSource, Tag("pacs")],
+    Discriminator(_kind),
+]
+
+
 class Plan(_Part):
     """A whole plan. Without ``dataset`` nothing is released."""
 
     plan: Literal["oncofed/1"]
-    sources: Annotated[tuple[FolderSource | WebSource | PacsSource, ...], Field(min_length=1)]
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     run: Path = Path("oncofed-run")
     project: Annotated[str, Field(max_length=200)] = ""
     profile: str = "research"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oncofed.contracts.catalogue import DatasetRecord
-from oncofed.contracts.errors import Refused
+from oncofed.contracts.errors import BadInput, Refused
 from oncofed.prepare import optouts, volumes
 from oncofed.prepare.journal import disk_full_told
 from oncofed.prepare.progress import Progress, Silent
@@ -37,7 +37,9 @@ class Node:
         return self.directory / "warehouse"
 
     def images(self, dataset: str, release: str) -> Path:
-        """The images of a release."""
+        """The images of a release. ``BadInput(release-name-invalid)``: the name could not be that of a folder."""
+        if not release.isprintable() or "/" in release or release.startswith(".") or len(release.encode()) > 200:
+            raise BadInput("release-name-invalid")
         return self.directory / "images" / dataset / release
 
 
@@ -55,6 +57,7 @@ def release(run: Run, node: Node, record: DatasetRecord, name: str, *, progress:
     """Make release ``name`` of the dataset.
 
     Raises:
+        BadInput: ``release-name-invalid``.
         Refused: as ``must_be_ready``; ``release-exists``: the name is taken.
         OncofedError: ``disk-full``: there is no release then.
     """

@@ -22,7 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from oncofed.contracts.errors import BadInput, OncofedError, Refused
+from oncofed.contracts.errors import BadInput, Corrupt, OncofedError, Refused
 from oncofed.imaging.headers import KEYWORDS
 from oncofed.imaging.nifti import FORM
 from oncofed.prepare import journal
@@ -101,7 +101,7 @@ class Run:
                 run.close()
                 raise BadInput("prepare-run-unknown", f"{directory} is the run of another project")
             return run
-        if directory.exists() and any(directory.iterdir()):
+        if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
             raise BadInput("prepare-run-unknown", f"{directory} holds something else")
         with journal.disk_full_told():
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -132,8 +132,10 @@ class Run:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise Corrupt("prepare-run-corrupt", "journal.sqlite") from error
 
     @property
     def images(self) -> Path:

@@ -2,6 +2,7 @@
 # ruff: noqa: E501  (tables of data are read across)
 
 import csv
+import errno
 import random
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import duckdb
 import pytest
 
 from oncofed.contracts.criteria import CRITERIA
-from oncofed.contracts.errors import BadInput
+from oncofed.contracts.errors import BadInput, OncofedError
 from oncofed.contracts.vocabulary import domain
+from oncofed.prepare import eucaim
 from oncofed.prepare.eucaim import write_eucaim
 from oncofed.prepare.mapping import map_data
 from oncofed.warehouse import Warehouse, load
@@ -294,6 +296,26 @@ ALIKE = {
     " field_strength_t n_instances pixel_deid_status",
 }
 """Table → the columns that the layout has a place for."""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (duckdb.IOException("Could not write: No space left on device"), "disk-full"),
+        (duckdb.IOException("Input/output error"), "system-refused"),
+        (OSError(errno.ENOSPC, "full"), "full"),
+    ],
+)
+def test_what_is_not_written_whole_leaves_nothing(
+    cases: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(eucaim, "_place_images", refuse)
+    with pytest.raises((OncofedError, OSError), match=expected):
+        write_eucaim(cases[1], tmp_path / "new", dataset_id="generated", title="Generated", images=tmp_path)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -1,4 +1,6 @@
+import errno
 import json
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -142,3 +144,30 @@ def test_the_doctor_minds_who_can_read_the_token(capsys: pytest.CaptureFixture[s
 def test_what_to_count_must_be_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("search", "--hub", "http://127.0.0.1:9") == 2
     assert "say what to count" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, "disk-full"), (errno.EROFS, "path-unusable"), (errno.EMFILE, "system-refused")],
+)
+def test_what_the_system_refuses_has_a_code(number: int, code: str) -> None:
+    assert command.refusal(OSError(number, "any"), []).code == code
+
+
+def test_only_what_was_typed_of_a_path_is_told(tmp_path: Path) -> None:
+    inside = OSError(errno.EACCES, "denied", str(tmp_path / "Rossi^Anna" / "1.dcm"))
+    for typed in ((str(tmp_path),), (f"--run={tmp_path}", "1"), ("--run", str(tmp_path))):
+        said = str(command.refusal(inside, ("prepare", *typed)))
+        assert said.startswith(f"{tmp_path}: Permission denied [path-unusable]")
+        assert "Rossi" not in said
+    assert str(command.refusal(inside, ("prepare", "scan", "elsewhere"))).startswith("Permission denied [")
+
+
+def test_a_damaged_database_has_a_code(tmp_path: Path) -> None:
+    (tmp_path / "damaged.sqlite").write_bytes(b"no database at all, but long enough" * 100)
+    connection = sqlite3.connect(tmp_path / "damaged.sqlite")
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        connection.execute("SELECT * FROM sqlite_master")
+    connection.close()
+    assert command.refusal(caught.value, []).code == "database-damaged"
+    assert command.refusal(sqlite3.OperationalError("database is locked"), []).code == "system-refused"

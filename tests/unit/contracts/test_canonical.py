@@ -135,12 +135,16 @@ def series_groups_inside_a_study(query: Query, data: st.DataObject) -> Query:
 
 
 def implied_by_a_group_added(query: Query, data: st.DataObject) -> Query:
+    """But for what is denied beside the group: that is not seen through (docstring of ``contracts.canonical``)."""
+    beside = [part for part in query.canonical().all if isinstance(part, Criterion)]
+    denied = {part.criterion for part in beside if part.negated or MISSING in part.values}
     inside = [
         part
         for group in query.all
         if isinstance(group, Group) and not group.negated
         for part in group.all
         if isinstance(part, Criterion) and not part.negated and MISSING not in part.values
+        if part.criterion not in denied
     ]
     return Query(all=(*query.all, data.draw(st.sampled_from(inside)))) if inside else query
 

@@ -1,5 +1,6 @@
 """Backup and restore: everything that cannot be made again, or an error."""
 
+import errno
 import io
 import json
 import tarfile
@@ -53,8 +54,19 @@ def test_nothing_is_overwritten(settings, tmp_path):
 
 
 def test_where_it_cannot_be_written_there_is_none(settings, tmp_path):
-    with pytest.raises(Unreachable, match="disk-full"):
+    with pytest.raises(FileNotFoundError):  # the command tells it as path-unusable
         backup(settings, tmp_path / "absent" / "backup.tar")
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_full_disk_is_told(settings, tmp_path, monkeypatch):
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("oncofed.node.backup.write_durably", full)
+    with pytest.raises(Unreachable, match="disk-full"):
+        backup(settings, tmp_path / "backup.tar")
+    assert not (tmp_path / "backup.tar").exists()
 
 
 def repacked(path, change):

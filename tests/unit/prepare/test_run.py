@@ -35,6 +35,13 @@ def test_what_is_no_run(tmp_path: Path) -> None:
         Run.open(tmp_path)
 
 
+def test_a_journal_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> None:
+    Run.create(tmp_path / "run").close()
+    (tmp_path / "run" / "journal.sqlite-wal").mkdir()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        Run.open(tmp_path / "run")
+
+
 def test_a_run_of_another_version(tmp_path: Path) -> None:
     Run.create(tmp_path / "run").close()
     with sqlite3.connect(tmp_path / "run" / "journal.sqlite") as connection:

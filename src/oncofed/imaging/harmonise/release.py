@@ -5,6 +5,7 @@ reported, and the rest goes on.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Steps:
     def __post_init__(self) -> None:
         if self.intensity not in ("", "z-score", "nyul"):
             raise BadInput("volume-invalid", "intensity is one of z-score and nyul")
+        if not all(math.isfinite(size) and size > 0 for size in self.spacing or ()):
+            raise BadInput("volume-invalid", "spacing is three positive numbers")
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,14 @@ def harmonise(
     ``scale``: a Nyúl scale learnt before (by another hospital, say); without one it is learnt from the volumes here.
 
     Raises:
-        BadInput: ``source-unreadable``: there is no such folder.
+        BadInput: ``source-unreadable``: there is no such folder; ``source-empty``: no series in it could be a volume.
     """
     if not images.is_dir():
         raise BadInput("source-unreadable", "there is no such folder of images")
-    target.mkdir(parents=True, exist_ok=True)
     series = _series(images, steps.modalities)
+    if not series:
+        raise BadInput("source-empty", "the folder holds no series of CT, MR, PT or NM")
+    target.mkdir(parents=True, exist_ok=True)
     left_out: dict[str, str] = {}
     if steps.intensity == "nyul" and scale is None:
         scale = learn_nyul(volume for _, volume in _volumes(series, steps, left_out))

@@ -54,11 +54,14 @@ def find(archive: Archive, query: Mapping[str, str]) -> Iterator[Instance]:
     """All instances of the studies that match; ``query``: keyword → value as QIDO-RS has them.
 
     Raises:
-        BadInput: ``prepare-query-invalid``.
+        BadInput: ``prepare-query-invalid``, ``prepare-peer-invalid``.
         Unreachable: ``prepare-peer-silent``.
     """
     session = create_session_from_user_pass(archive.user, archive.password) if archive.user else create_session()
-    client = DICOMwebClient(archive.url.rstrip("/"), session=session)
+    try:
+        client = DICOMwebClient(archive.url.rstrip("/"), session=session)
+    except ValueError as error:
+        raise BadInput("prepare-peer-invalid", "a DICOMweb service is named https://host/path") from error
     try:
         for study in _pages(client, dict(query)):
             for found in client.search_for_instances(study, fields=["SeriesInstanceUID", "SOPInstanceUID"]):

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
-from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
@@ -19,6 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from oncofed.contracts.errors import BadInput, Unreachable
+from oncofed.prepare.sources.scp import entity_of
 
 _FIND, _MOVE = StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelMove
 _PENDING = (0xFF00, 0xFF01)
@@ -125,7 +125,7 @@ class _Associated:
             socket.create_connection((self._peer.host, self._peer.port), timeout=_PATIENCE_S).close()
         except OSError as error:
             raise Unreachable("prepare-peer-silent", where) from error
-        entity = AE(ae_title=self._peer.own_title)
+        entity = entity_of(self._peer.own_title)
         entity.add_requested_context(self._context)
         entity.connection_timeout = _PATIENCE_S
         association = entity.associate(self._peer.host, self._peer.port, ae_title=self._peer.title)

@@ -20,7 +20,7 @@ from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from oncofed.contracts.errors import Unreachable
+from oncofed.contracts.errors import BadInput, Unreachable
 
 _SUCCESS, _NO_SPACE, _CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 _LOG = logging.getLogger(__name__)
@@ -102,18 +102,27 @@ def _handle(event: evt.Event, receiver: Receiver) -> int:
     return receiver.store(instance, event.encoded_dataset())
 
 
+def entity_of(title: str) -> AE:
+    """Ourselves under an application entity title; ``BadInput(prepare-peer-invalid)`` where it is none."""
+    try:
+        return AE(ae_title=title)
+    except ValueError as error:
+        raise BadInput("prepare-peer-invalid", "a title has 1 to 16 plain characters") from error
+
+
 @contextlib.contextmanager
 def receiving(folder: Path, listening: Listening) -> Iterator[Receiver]:
     """Listen until the block ends.
 
     Raises:
+        BadInput: ``prepare-peer-invalid``: the title or the address is none.
         Unreachable: ``prepare-port-taken``.
     """
+    entity = entity_of(listening.title)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for part in folder.rglob(".*.part"):
         part.unlink()  # of a process that was killed
     receiver = Receiver(folder, listening)
-    entity = AE(ae_title=listening.title)
     entity.maximum_pdu_size = 0
     entity.require_called_aet = True
     entity.require_calling_aet = list(listening.senders)
@@ -126,7 +135,9 @@ def receiving(folder: Path, listening: Listening) -> Iterator[Receiver]:
             where = (listening.address, listening.port)
             server: Any = entity.start_server(where, block=False, evt_handlers=handlers)
         except OSError as error:
-            raise Unreachable("prepare-port-taken", f"port {listening.port}") from error
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise Unreachable("prepare-port-taken", f"port {listening.port}") from error
+            raise BadInput("prepare-peer-invalid", f"cannot listen at {listening.address}: {error.strerror}") from error
         receiver.port = server.socket.getsockname()[1]
         try:
             yield receiver
