@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from oncofed.contracts.base import Slug
 from oncofed.contracts.catalogue import DatasetClass, DatasetRecord
@@ -81,6 +81,13 @@ class Clinical(_Part):
         return self.database.named() if self.database is not None else self.source or Path()
 
 
+def _name(given: object) -> object:
+    """A release named by a number: YAML reads 2 as it is meant, 1.10 not."""
+    if isinstance(given, float):
+        raise ValueError("write it in quotes: as a number it loses its zeros")
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
 class Dataset(_Part):
     """The dataset that the release is of."""
 
@@ -88,7 +95,7 @@ class Dataset(_Part):
     title: str = ""
     description: str = ""
     dataset_class: Annotated[DatasetClass, Field(alias="class")] = DatasetClass.PROTECTED
-    release: Annotated[str, Field(pattern=r"^[^./][^/]*$", max_length=200)] = "1"
+    release: Annotated[str, BeforeValidator(_name), Field(pattern=r"^[^./][^/]*$", max_length=200)] = "1"
 
     @property
     def record(self) -> DatasetRecord:

@@ -71,6 +71,8 @@ def test_a_preset_is_no_path(tmp_path: Path, preset: str) -> None:
         ("plan: oncofed/1\nsources: [{pacs: nowhere}]", "sources.0"),
         ("plan: oncofed/1\nsources: [{dicomweb: 'ftp://a'}]", "sources.0"),
         ("plan: oncofed/1\nsources: [{folder: a}]\ndataset: {id: 'No Such Name'}", "dataset.id"),
+        ("plan: oncofed/1\nsources: [{folder: a}]\ndataset: {id: breast, release: 1.10}", "write it in quotes"),
+        ("plan: oncofed/1\nsources: [{folder: a}]\ndataset: {id: breast, release: yes}", "dataset.release"),
         ("plan: oncofed/1\nsources: [{folder: a}]\nworkers: -1", "workers"),
         ("a: [", "YAML"),
         ("!!python/object/apply:os.system ['true']", "YAML"),
@@ -80,6 +82,14 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, place: str) -> None:
     with pytest.raises(BadInput, match=r"prepare-plan-invalid") as caught:
         read_plan(plan(tmp_path, text))
     assert place in str(caught.value)
+
+
+def test_a_release_may_be_a_number(tmp_path: Path) -> None:
+    dataset = read_plan(
+        plan(tmp_path, "plan: oncofed/1\nsources: [{folder: a}]\ndataset: {id: breast, release: 2}")
+    ).dataset
+    assert dataset is not None
+    assert dataset.release == "2"
 
 
 def test_no_plan(tmp_path: Path) -> None:
