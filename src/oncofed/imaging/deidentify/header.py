@@ -22,29 +22,15 @@ _NUMBERS = (0x00100020, 0x00101000, 0x00080050, 0x00100021, 0x00102154, 0x003800
             0x00101090, 0x00120040, 0x00400512, 0x00400551)  # fmt: skip
 _PHRASES = (0x00080080, 0x00080081, 0x00101040, 0x00081040, 0x00081010, 0x00181000, 0x00102152, 0x00380300)
 _DATES = (0x00100030, 0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x00080012)
-
-
 _BIRTH_DATE = 0x00100030
 _COUNTERS, _NOT_A_COUNTER = (0x00200010, 0x00101050, 0x00380060, 0x00400009, 0x00400253, 0x00401001), 6
 """IDs of studies, plans, stays and procedures count them, or are numbers of the hospital's: then they are longer."""
 _LINES = re.compile(r"[,;^\r\n]+")
 _DAY = 8
-_MONTHS = tuple(
-    [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ]
-)
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 _INSIDE = dict.fromkeys((*_NAMES, 0x0040A123), "PN") | dict.fromkeys(_NUMBERS, "LO")
 _FUNCTIONAL_GROUPS = frozenset((0x52009229, 0x52009230))
 DECISIVE = frozenset((*_NAMES, *_NUMBERS, *_PHRASES, *_DATES, *_COUNTERS))
@@ -127,21 +113,17 @@ def _inside(dataset: Dataset, encoded: Encodings, depth: int) -> Iterator[tuple[
 def _written(date: str) -> tuple[str, ...]:
     """A day as people write it; between its parts any sign may stand."""
     year, month, day = date[:4], date[4:6], date[6:]
-    forms = (f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}")
+    forms = (date, f"{year}-{month}-{day}", f"{day}.{month}.{year}", f"{month}/{day}/{year}")
     if date in PLACEHOLDERS or not "01" <= month <= "12":
-        return (date, *forms)
+        return forms
     plain, name = f"{int(day)}", _MONTHS[int(month) - 1]
     return (
-        *(date, *forms, f"{plain}.{int(month)}.{year}", f"{int(month)}/{plain}/{year}"),
-        *(
-            f"{plain} {name} {year}",
-            f"{plain} {name[:3]} {year}",
-            f"{name} {plain} {year}",
-            f"{name[:3]} {plain} {year}",
-        ),
-        *(f"{day}.{month}.{year[2:]}", f"{month}/{day}/{year[2:]}", f"{year[2:]}-{month}-{day}"),
-        *(f"{plain} {name} {year[2:]}", f"{plain} {name[:3]} {year[2:]}"),
-    )
+        *forms,
+        f"{plain}.{int(month)}.{year}", f"{int(month)}/{plain}/{year}",
+        f"{plain} {name} {year}", f"{plain} {name[:3]} {year}", f"{name} {plain} {year}", f"{name[:3]} {plain} {year}",
+        f"{day}.{month}.{year[2:]}", f"{month}/{day}/{year[2:]}", f"{year[2:]}-{month}-{day}",
+        f"{plain} {name} {year[2:]}", f"{plain} {name[:3]} {year[2:]}",
+    )  # fmt: skip
 
 
 def _patient_key(dataset: Dataset, pseudonyms: Pseudonyms) -> str:
