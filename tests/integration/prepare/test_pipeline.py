@@ -286,7 +286,7 @@ def test_a_silent_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "PATIENCE_S", 0.5)
     with (
-        LocalCluster(n_workers=0, dashboard_address=None, protocol="tcp") as cluster,
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", protocol="tcp") as cluster,
         workers(0, cluster.scheduler_address) as hands,
         pytest.raises(OncofedError, match="no worker is left"),
     ):
