@@ -295,7 +295,10 @@ def test_a_fault_of_the_mapping_is_told_at_once_and_the_images_go_on(
     assert printed["unmapped"] == {code: 1}
     assert printed["files"] == {"verified": {"": 1}}
     assert "release" not in printed["stages"]
-    assert CODES[code].title in (tmp_path / "run" / "report.html").read_text().lower()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert CODES[code].title in page.lower()
+    assert "The clinical data are not mapped; no release is made without them" in page
+    assert "Nothing stands against release" not in page
     (line,) = [one for one in (tmp_path / "run" / "quarantine.tsv").read_text().splitlines() if code in one]
     assert line.startswith(f"\tunmapped\t{code}\t")
     assert words in line
