@@ -1,5 +1,6 @@
 """What data managers type wrongly: each ends with a code and a next step on standard error, and changes nothing."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -42,6 +43,7 @@ CASES = [
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A node, a run that nothing was done in, and some things that are not what they should be."""
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # other tests leave handlers of streams that are closed now
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ONCOFED_DATA", str(tmp_path / "node"))
     enrolment.init(tmp_path / "node", title="Hospital", country="IT")
