@@ -2,9 +2,19 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 import tempfile
 from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SAYS_FULL = ("no space left on device", "disk quota exceeded", "file too large")
+
+
+def says_full(error: Exception) -> bool:
+    """Whether a disk or quota is full: by the error's number, or the words of a database that passes none on."""
+    number = getattr(error, "errno", None)
+    return number in _FULL if number else any(words in str(error).lower() for words in _SAYS_FULL)
 
 
 def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:

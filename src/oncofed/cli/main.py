@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from oncofed import __version__
 from oncofed.contracts.errors import OncofedError
+from oncofed.files import says_full
 
 
 class Noun(NamedTuple):
@@ -115,7 +116,6 @@ def message(error: OncofedError) -> str:
     return "\n".join(lines)
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _PATHS = (
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -132,7 +132,7 @@ def refusal(error: OSError | sqlite3.Error, arguments: Sequence[str]) -> Oncofed
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return OncofedError("database-damaged")
         return OncofedError("disk-full") if code == sqlite3.SQLITE_FULL else OncofedError("system-refused", str(error))
-    if error.errno in _FULL:
+    if says_full(error):
         return OncofedError("disk-full")
     why = os.strerror(error.errno) if error.errno else type(error).__name__
     typed = _typed(error.filename, arguments)

@@ -4,7 +4,6 @@ The warehouse is not in it: loaded again from its source with the same secret, a
 node asks the hub what it has answered since before it answers anything (``session``).
 """
 
-import errno
 import hashlib
 import io
 import json
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from oncofed.contracts.errors import Corrupt, Refused, Unreachable
-from oncofed.files import write_durably
+from oncofed.files import says_full, write_durably
 from oncofed.node.settings import Settings
 
 _MANIFEST = "oncofed-node-backup.json"
@@ -42,7 +41,7 @@ def backup(settings: Settings, target: Path, *, now: datetime | None = None) -> 
         contents[_MANIFEST] = _manifest(contents, now or datetime.now(UTC))
         write_durably(target, _tar(contents))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not says_full(error):
             raise
         raise Unreachable("disk-full") from error
     return sorted(contents)

@@ -4,7 +4,6 @@ A worker reads a file once, plans its masks, cleans it and puts it in place by o
 when they are on the disk, every few seconds; what a run does again after it was killed has the same result.
 """
 
-import errno
 import hashlib
 import json
 import logging
@@ -22,7 +21,7 @@ from pydicom import Dataset
 
 from oncofed.contracts.codes import CODES
 from oncofed.contracts.errors import OncofedError
-from oncofed.files import flush
+from oncofed.files import flush, says_full
 from oncofed.imaging import nifti, pixels
 from oncofed.imaging.deidentify import Applied
 from oncofed.imaging.deidentify.policy import CLEAN_PIXELS, DEFACED
@@ -280,8 +279,7 @@ def _one(batch: Batch, job: Job) -> tuple[Outcome, tuple[Change, ...]]:
     except OncofedError as error:
         return Outcome(job.file, code=error.code), ()
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return Outcome(job.file, code=_DISK_FULL if full else UNREADABLE), ()
+        return Outcome(job.file, code=_DISK_FULL if says_full(error) else UNREADABLE), ()
     except BROKEN as error:
         return Outcome(job.file, code=DAMAGED, detail=type(error).__name__), ()
 

@@ -20,6 +20,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from oncofed.contracts.errors import BadInput, OncofedError
+from oncofed.files import says_full
 from oncofed.imaging.elements import BROKEN
 from oncofed.imaging.headers import Unusable
 from oncofed.imaging.volumes import read_pair
@@ -65,8 +66,7 @@ def write_eucaim(
         try:
             written = _write(tables, output, dataset_id, title, images, left_out)
         except duckdb.IOException as error:
-            full = "no space left" in str(error).lower()
-            raise OncofedError("disk-full" if full else "system-refused") from error
+            raise OncofedError("disk-full" if says_full(error) else "system-refused") from error
         undo.pop_all()
     return written
 

@@ -5,13 +5,13 @@ killed at any moment finds the state of its last whole batch.
 """
 
 import contextlib
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from oncofed.contracts.errors import BadInput, Corrupt, OncofedError
+from oncofed.files import says_full
 from oncofed.imaging.headers import KEYWORDS
 
 VERSION = 1
@@ -126,7 +126,7 @@ def disk_full_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if says_full(error):
             raise OncofedError("disk-full") from error
         raise
     except sqlite3.OperationalError as error:

@@ -5,7 +5,6 @@ and ``manifest.json`` (its releases). It appears by one atomic rename; what is n
 and is rubbish as soon as nobody holds the load lock.
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -22,13 +21,13 @@ from pydantic import ValidationError
 
 from oncofed.contracts.catalogue import DatasetRecord
 from oncofed.contracts.errors import Corrupt, Refused, Unreachable
+from oncofed.files import says_full
 
 DATABASE = "data.duckdb"
 MANIFEST = "manifest.json"
 FORMAT = 1
 STAGING_PREFIX = ".loading-"
 _LOCK = ".load.lock"
-_NO_SPACE = ("no space left on device", "disk quota exceeded", "file too large")
 
 
 @dataclass(frozen=True)
@@ -163,18 +162,13 @@ def staging(directory: Path) -> Iterator[Path]:
     try:
         yield path
     except (OSError, duckdb.Error) as error:
-        if isinstance(error, duckdb.OutOfMemoryException) and not _says_full(error):
+        if isinstance(error, duckdb.OutOfMemoryException) and not says_full(error):
             raise Refused("load-memory") from error
-        if _says_full(error):
+        if says_full(error):
             raise Unreachable("disk-full", "loading stopped; the releases that stood before are untouched") from error
         raise
     finally:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _says_full(error: OSError | duckdb.Error) -> bool:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return full or any(sign in str(error).lower() for sign in _NO_SPACE)
 
 
 def adopt(staged: Path, directory: Path) -> Path:

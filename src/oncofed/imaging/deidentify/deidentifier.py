@@ -1,7 +1,6 @@
 """De-identifying one object: in memory, or from a file to a file."""
 
 import contextlib
-import errno
 import io
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import BinaryIO
 from pydicom.dataset import Dataset
 
 from oncofed.contracts.errors import Corrupt, Unreachable
+from oncofed.files import says_full
 from oncofed.imaging.deidentify import reading, writing
 from oncofed.imaging.deidentify.changes import Applied
 from oncofed.imaging.deidentify.clean import Cleaning, Secret
@@ -140,7 +140,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        code = "disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "file-unreadable"
+        code = "disk-full" if says_full(error) else "file-unreadable"
         raise Unreachable(code) from None
     except BROKEN:
         raise Corrupt("file-damaged") from None

@@ -6,7 +6,6 @@ tables appear by renaming, all of them after the last one is written.
 """
 # ruff: noqa: S608  (names and constants are quoted in expressions.py)
 
-import errno
 import os
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from oncofed.contracts.errors import BadInput, OncofedError
+from oncofed.files import says_full
 from oncofed.prepare.mapping.assembly import assemble
 from oncofed.prepare.mapping.expressions import Problem, as_date, conditions_sql, quoted
 from oncofed.prepare.mapping.loading import Loaded, load_mapping
@@ -131,8 +131,7 @@ def _space_told() -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise OncofedError("load-memory", "mapping") from error
     except (duckdb.IOException, OSError) as error:
-        text = str(error).casefold()
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "no space left" in text:
+        if says_full(error):
             raise OncofedError("disk-full") from error
         raise
 

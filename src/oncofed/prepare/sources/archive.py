@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, BinaryIO, cast
 
+from oncofed.files import says_full
 from oncofed.imaging.headers import NOT_DICOM, UNREADABLE, looks_bare
 from oncofed.imaging.nifti import is_named_nifti
 from oncofed.imaging.sidecar import sidecar_of
@@ -103,7 +104,7 @@ def unpack(archive: Path, directory: Path, limits: Limits | None = None) -> tupl
     except _BROKEN:
         return _given_up(directory, DAMAGED)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if says_full(error):
             raise
         # gzip and bz2 raise it without a number, a seek to before the start as EINVAL
         return _given_up(directory, DAMAGED if error.errno in (None, errno.EINVAL) else UNREADABLE)
